@@ -1,0 +1,29 @@
+//! Named kill points. In a build with the feature `checkpoints`, a process that reaches one for
+//! which `$SEEDSHIP_CHECKPOINTS/<name>` exists writes its pid to `<name>.reached` beside it and
+//! parks until it is killed: no destructor runs, as after a power cut. In every other build this
+//! is nothing at all.
+
+/// Marks a point between two durable steps.
+#[cfg(not(feature = "checkpoints"))]
+#[inline(always)]
+pub fn reach(_name: &str) {}
+
+/// Marks a point between two durable steps; parks if the test asks for it.
+#[cfg(feature = "checkpoints")]
+pub fn reach(name: &str) {
+    let Some(dir) = std::env::var_os("SEEDSHIP_CHECKPOINTS") else { return };
+    let asked = std::path::Path::new(&dir).join(name);
+    if !asked.exists() {
+        return;
+    }
+    let written = asked.with_file_name(format!(".{name}.{}", std::process::id()));
+    let reached = asked.with_file_name(format!("{name}.reached"));
+    // Written elsewhere and renamed: whoever waits for the file finds the whole pid in it.
+    let done = std::fs::write(&written, std::process::id().to_string())
+        .and_then(|()| std::fs::rename(&written, reached));
+    if done.is_ok() {
+        loop {
+            std::thread::park();
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What went wrong: verb, thing, cause, hint; the exit code; and what becomes of the record.
+//!
+//! Every failure a user can meet is an [`Error`]. It prints as one sentence that says what could
+//! not be done, to which thing, and why; `hint` is the one thing to do about it, on its own line
+//! on a terminal and after the sentence in syslog.
+
+use std::{fmt, io, path::Path};
+
+/// The process's exit code, after `sysexits.h`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// The command line is wrong.
+    Usage = 64,
+    /// Payload, archive or limit: the same bytes will fail again.
+    Payload = 65,
+    /// Not found: info hash, app, version, nothing to roll back to.
+    NotFound = 66,
+    /// rtorrent cannot be reached.
+    Unreachable = 69,
+    /// A bug in Seedship.
+    Bug = 70,
+    /// Cannot create, or `current` is not ours.
+    NotOurs = 73,
+    /// Input or output failed, the disk is full.
+    Io = 74,
+    /// Try again: locked, incomplete, damaged.
+    Again = 75,
+    /// Permission, or a signature that is missing or wrong.
+    Permission = 77,
+    /// The configuration is wrong.
+    Config = 78,
+    /// The health check failed; the earlier release is back.
+    Unhealthy = 79,
+}
+
+impl Exit {
+    /// The number the process exits with.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+    /// The meaning of a number that a record holds; `None` if no version of ours wrote it.
+    pub fn from_code(code: u8) -> Option<Self> {
+        use Exit::*;
+        [
+            Done,
+            Usage,
+            Payload,
+            NotFound,
+            Unreachable,
+            Bug,
+            NotOurs,
+            Io,
+            Again,
+            Permission,
+            Config,
+            Unhealthy,
+        ]
+        .into_iter()
+        .find(|e| e.code() == code)
+    }
+}
+
+/// What the record of the info hash becomes after a failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lasts {
+    /// `refused`: the same bytes and configuration always fail.
+    Final,
+    /// `waiting`: the machine, an operator or a peer can cure it; tried again with back-off.
+    Passing,
+    /// No record: neither the app nor the hash is proven.
+    Unrecorded,
+}
+
+/// One failure, told to a person.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("could not {verb} {thing}: {cause}")]
+pub struct Error {
+    /// The exit code.
+    pub exit: Exit,
+    /// What was being done: "read", "switch", "unpack".
+    pub verb: &'static str,
+    /// To what: a path in back-quotes, a name, an info hash. Already escaped for a log.
+    pub thing: String,
+    /// Why it failed.
+    pub cause: String,
+    /// What an operator can do, if anything.
+    pub hint: Option<String>,
+    /// What becomes of the record.
+    pub lasts: Lasts,
+}
+
+/// The result of everything that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error with the [`Lasts`] that its exit code usually means: payload errors and bad
+    /// signatures are final, what is not found and usage are unrecorded, the rest passes.
+    pub fn new(
+        exit: Exit,
+        verb: &'static str,
+        thing: impl fmt::Display,
+        cause: impl fmt::Display,
+    ) -> Self {
+        let lasts = match exit {
+            Exit::Payload => Lasts::Final,
+            Exit::NotFound | Exit::Usage | Exit::Bug | Exit::Done => Lasts::Unrecorded,
+            _ => Lasts::Passing,
+        };
+        let (thing, cause) = (thing.to_string(), cause.to_string());
+        Self { exit, verb, thing, cause, hint: None, lasts }
+    }
+
+    /// An I/O error on a path: no permission and read-only are 77, everything else 74.
+    pub fn io(verb: &'static str, path: impl AsRef<Path>, cause: &io::Error) -> Self {
+        let exit = match cause.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Exit::Permission,
+            _ => Exit::Io,
+        };
+        Self::new(exit, verb, quoted(path), plain(cause))
+    }
+
+    /// Adds what an operator can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// The same bytes and configuration will always fail.
+    #[must_use]
+    pub fn finally(mut self) -> Self {
+        self.lasts = Lasts::Final;
+        self
+    }
+
+    /// Neither the app nor the hash is proven: nothing is recorded.
+    #[must_use]
+    pub fn unrecorded(mut self) -> Self {
+        self.lasts = Lasts::Unrecorded;
+        self
+    }
+
+    /// The machine or a peer can cure it.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.lasts = Lasts::Passing;
+        self
+    }
+}
+
+/// A path in back-quotes, safe to print: see [`escaped`].
+pub fn quoted(path: impl AsRef<Path>) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    format!("`{}`", escaped(path.as_ref().as_os_str().as_bytes()))
+}
+
+/// Bytes as one line of printable text: what is not UTF-8, a control character, or could turn
+/// text around on a terminal becomes `\xNN`, a backslash is doubled, so that nothing can forge a
+/// log line and the original can be recovered.
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    let hex = |out: &mut String, bytes: &[u8]| {
+        bytes.iter().for_each(|b| out.push_str(&format!("\\x{b:02X}")));
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                c if c.is_control() || turns_text(c) => {
+                    hex(&mut out, c.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                c => out.push(c),
+            }
+        }
+        hex(&mut out, chunk.invalid());
+    }
+    out
+}
+
+/// Characters that print nothing but change how others print (bidirectional controls, separators).
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The operating system's own words, without Rust's "(os error N)".
+fn plain(cause: &io::Error) -> String {
+    let text = cause.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_lowercase(),
+        None => text,
+    }
+}
+
+/// Gives an I/O result its verb and path.
+pub trait Context<T> {
+    /// Turns an [`io::Error`] into an [`Error`] that names `path`.
+    fn on(self, verb: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn on(self, verb: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|e| Error::io(verb, path, &e))
+    }
+}
+
+impl<T> Context<T> for nix::Result<T> {
+    fn on(self, verb: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|e| Error::io(verb, path, &e.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaped_text_is_one_printable_line() {
+        assert_eq!(escaped(b"a\nb\\c\xff\x1b[31m"), "a\\x0Ab\\\\c\\xFF\\x1B[31m");
+        assert_eq!(escaped("é \u{202e}".as_bytes()), "é \\xE2\\x80\\xAE");
+    }
+
+    #[test]
+    fn an_error_is_a_sentence_without_rust_in_it() {
+        let e = Error::io("read", "/a/b", &io::Error::from_raw_os_error(13));
+        assert_eq!(e.to_string(), "could not read `/a/b`: permission denied");
+        assert_eq!(e.exit, Exit::Permission);
+    }
+
+    #[test]
+    fn codes_come_back() {
+        for code in [0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78, 79] {
+            assert_eq!(Exit::from_code(code).map(Exit::code), Some(code));
+        }
+        assert_eq!(Exit::from_code(1), None);
+    }
+}

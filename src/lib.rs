@@ -1,0 +1,23 @@
+//! Seedship: the rtorrent companion that turns a finished download into a live release.
+//!
+//! The modules stand in the order of their layers; each imports only from those above it in this
+//! file (`tests/layers.rs` holds that). Read [`deploy`] first: it is the story the rest serves.
+
+// nouns
+pub mod config;
+pub mod error;
+pub mod manifest;
+pub mod release;
+pub mod signature;
+// doors to the world
+pub mod checkpoint;
+pub mod disk;
+pub mod process;
+pub mod scgi;
+// stages, in the order of the pipeline
+pub mod rtorrent;
+pub mod store;
+pub mod unpack;
+pub mod verify;
+// door
+pub mod cli;
