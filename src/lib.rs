@@ -15,9 +15,14 @@ pub mod disk;
 pub mod process;
 pub mod scgi;
 // stages, in the order of the pipeline
+pub mod choose;
+pub mod prune;
 pub mod rtorrent;
 pub mod store;
+pub mod switch;
 pub mod unpack;
 pub mod verify;
+// stories
+pub mod settle;
 // door
 pub mod cli;

@@ -8,7 +8,7 @@ mod record;
 mod time;
 
 pub use order::debian_order;
-pub use record::{By, Key, Mark, Record, State, Target, Wait};
+pub use record::{By, Key, Mark, Record, State, Target, Unreadable, Wait};
 pub use time::Unix;
 
 use crate::error::{Error, Exit, Result, escaped};

@@ -1,0 +1,223 @@
+//! Which release becomes live: pure, from what was read under the switch lock.
+//!
+//! An event activates only what is above everything that was ever activated, so that a late,
+//! older download never undoes a newer release nor an operator's rollback. Everything else stays
+//! landed until an operator names it.
+
+use crate::{
+    release::{Key, Record, State, Target, Unix, Version, debian_order},
+    store::{Current, Seen},
+};
+use std::{cmp::Ordering, collections::BTreeSet, fmt, time::Duration};
+
+/// A date further ahead of this host's clock than this is not believed.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What "newer" means for one app, the same on every host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Signed publication time.
+    Published,
+    /// Debian's order of versions.
+    Version,
+    /// The torrent's creation date, for names that have no order.
+    Created,
+}
+
+/// What an app's configuration says about activation.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Releases go live by themselves.
+    pub auto: bool,
+    /// What "newer" means.
+    pub order: Order,
+    /// Ids of the keys that are trusted now; `None` where unsigned releases are accepted.
+    pub keys: Option<Vec<String>>,
+}
+
+/// What is to happen with a landed release.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// It goes live.
+    Activate {
+        /// What is live now.
+        from: Target,
+        /// The number of this activation.
+        number: u64,
+    },
+    /// It stays landed.
+    Stay(Stay),
+}
+
+/// Why a landed release does not go live by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stay {
+    /// An operator holds the app.
+    Held {
+        /// Who.
+        by: String,
+        /// Until when.
+        until: Option<Unix>,
+    },
+    /// The hold cannot be read: nobody knows whether it binds.
+    HoldUnreadable,
+    /// `activate = "manual"`.
+    Manual,
+    /// `current` is nothing that Seedship made.
+    Foreign,
+    /// Something not older was live already.
+    NotNewer(Version),
+    /// Its torrent has no creation date, and the app's names have no order.
+    Undated,
+    /// Its date is more than 24 hours ahead.
+    Ahead(Unix),
+    /// The key that signed it is not trusted any more.
+    KeyRemoved,
+    /// It is `bad`, `superseded` or otherwise decided.
+    Decided(&'static str),
+}
+
+impl fmt::Display for Stay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held { by, until: Some(until) } => write!(f, "held by {by} until {until}"),
+            Self::Held { by, until: None } => write!(f, "held by {by}"),
+            Self::HoldUnreadable => f.write_str("the hold cannot be read"),
+            Self::Manual => f.write_str("activation is manual"),
+            Self::Foreign => f.write_str("`current` was not made by seedship"),
+            Self::NotNewer(version) => write!(f, "not newer than {version}, which was live"),
+            Self::Undated => f.write_str("its torrent has no creation date to order it by"),
+            Self::Ahead(date) => write!(f, "its date {date} is more than 24 hours ahead"),
+            Self::KeyRemoved => f.write_str("the key that signed it is not trusted any more"),
+            Self::Decided(state) => write!(f, "it is {state}"),
+        }
+    }
+}
+
+/// Decides for one landed release.
+pub fn choose(candidate: &Record, seen: &Seen, rules: &Rules, now: Unix) -> Decision {
+    if candidate.state != State::Open {
+        return Decision::Stay(Stay::Decided(candidate.state.word()));
+    }
+    match obstacle(candidate, seen, rules, now) {
+        Some(stay) => Decision::Stay(stay),
+        None => match seen.live_target() {
+            Some(from) => Decision::Activate { from, number: seen.next_number() },
+            None => Decision::Stay(Stay::Foreign),
+        },
+    }
+}
+
+fn obstacle(candidate: &Record, seen: &Seen, rules: &Rules, now: Unix) -> Option<Stay> {
+    if let Current::Foreign(_) = seen.current {
+        return Some(Stay::Foreign);
+    }
+    if let Some(above) = not_below(candidate, seen, rules.order) {
+        return Some(Stay::NotNewer(above.version.clone()));
+    }
+    if !is_trusted(candidate, rules) {
+        return Some(Stay::KeyRemoved);
+    }
+    if let Some(stay) = date_problem(candidate, rules.order, now) {
+        return Some(stay);
+    }
+    match &seen.hold {
+        Err(_) => return Some(Stay::HoldUnreadable),
+        Ok(Some(hold)) if hold.binds(now) => {
+            return Some(Stay::Held { by: hold.by.clone(), until: hold.until });
+        }
+        Ok(_) => {}
+    }
+    (!rules.auto).then_some(Stay::Manual)
+}
+
+/// The highest release ever activated that the candidate is not above. While nothing is live this
+/// does not bind: a first release that failed must not bar the others.
+fn not_below<'s>(candidate: &Record, seen: &'s Seen, order: Order) -> Option<&'s Record> {
+    if seen.current == Current::Nothing {
+        return None;
+    }
+    seen.records
+        .iter()
+        .filter(|r| r.key != candidate.key && was_activated(r, seen))
+        .filter(|r| compare(order, candidate, r) != Ordering::Greater)
+        .max_by(|a, b| compare(order, a, b))
+}
+
+fn was_activated(record: &Record, seen: &Seen) -> bool {
+    let decided = matches!(record.state, State::Good | State::Bad { .. } | State::Pruned);
+    let live = seen.live().is_some_and(|live| live.key == record.key);
+    live || (decided && record.number.is_some())
+}
+
+fn is_trusted(candidate: &Record, rules: &Rules) -> bool {
+    match (&rules.keys, &candidate.signer) {
+        (None, _) => true,
+        (Some(keys), Some(signer)) => keys.contains(signer),
+        (Some(_), None) => false,
+    }
+}
+
+fn date_problem(candidate: &Record, order: Order, now: Unix) -> Option<Stay> {
+    let date = match order {
+        Order::Version => return None,
+        Order::Published => candidate.published,
+        Order::Created => candidate.created,
+    };
+    match date {
+        None => Some(Stay::Undated),
+        Some(date) if is_ahead(date, now) => Some(Stay::Ahead(date)),
+        Some(_) => None,
+    }
+}
+
+/// A date that this host's clock makes unbelievable.
+pub fn is_ahead(date: Unix, now: Unix) -> bool {
+    date > now.plus(CLOCK_SKEW)
+}
+
+/// The app's one order of releases. What was adopted is below everything, and what lacks the
+/// order's date is below what has it.
+pub fn compare(order: Order, a: &Record, b: &Record) -> Ordering {
+    let adopted = |r: &Record| matches!(r.key, Key::Adopted(_));
+    let by_order = || match order {
+        Order::Published => a.published.cmp(&b.published),
+        Order::Created => a.created.cmp(&b.created),
+        Order::Version => debian_order(a.version.as_str(), b.version.as_str()),
+    };
+    adopted(b).cmp(&adopted(a)).then_with(by_order)
+}
+
+/// Whether a release that has not landed yet can be passed over unread: something newer is live
+/// and good, and `keep` would not retain it.
+pub fn is_outdated(candidate: &Record, seen: &Seen, order: Order, keep: u32) -> bool {
+    let Some(live) = seen.live() else { return false };
+    let newer_is_good =
+        live.state == State::Good && compare(order, live, candidate) == Ordering::Greater;
+    newer_is_good && !would_keep(candidate, seen, order, keep)
+}
+
+/// Whether `keep` has room for the candidate, once it had landed as superseded.
+fn would_keep(candidate: &Record, seen: &Seen, order: Order, keep: u32) -> bool {
+    let mut with = seen.clone();
+    with.standing.insert(candidate.version.clone());
+    with.records.retain(|r| r.key != candidate.key);
+    let superseded = candidate.clone().now(State::Superseded, candidate.at);
+    with.records.push(Record { landed: true, ..superseded });
+    kept_by_count(&with, order, keep).contains(&candidate.version)
+}
+
+/// The `keep` releases that are retained for their own sake: the live one, good ones by the number
+/// of their activation (never by time), then superseded ones, newest first.
+pub fn kept_by_count(seen: &Seen, order: Order, keep: u32) -> BTreeSet<Version> {
+    let live = seen.live();
+    let stands = |r: &&Record| seen.stands(&r.version) && matches!(r.key, Key::Torrent(_));
+    let others = || seen.records.iter().filter(stands).filter(|r| Some(*r) != live);
+    let mut good: Vec<_> = others().filter(|r| r.state == State::Good).collect();
+    good.sort_by_key(|r| std::cmp::Reverse(r.number));
+    let mut superseded: Vec<_> =
+        others().filter(|r| r.state == State::Superseded && r.landed).collect();
+    superseded.sort_by(|a, b| compare(order, b, a).then_with(|| b.version.cmp(&a.version)));
+    let all = live.into_iter().chain(good).chain(superseded);
+    all.take(keep as usize).map(|r| r.version.clone()).collect()
+}

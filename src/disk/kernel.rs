@@ -1,0 +1,420 @@
+//! [`Disk`] over the kernel: system calls relative to one open directory.
+
+use super::{Disk, Kind, Renamed, Space};
+use crate::error::{Context, Error, Exit, Result, escaped, quoted};
+use nix::{
+    dir::Dir,
+    errno::Errno,
+    fcntl::{
+        AtFlags, Flock, FlockArg, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2,
+    },
+    sys::{
+        stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat},
+        statvfs::fstatvfs,
+    },
+    unistd::{UnlinkatFlags, fsync, symlinkat, syncfs, unlinkat},
+};
+use std::{
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom, Write},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+        unix::fs::PermissionsExt,
+    },
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The longest that a waiter sleeps before it tries a lock again: flock(2) has no time limit.
+const LOCK_POLL_MAX: Duration = Duration::from_millis(50);
+
+/// An app's root on a real file system.
+pub struct Kernel {
+    place: PathBuf,
+    root: OwnedFd,
+}
+
+impl Kernel {
+    /// Opens the root. It must exist: where a site lies, and whose it is, is never guessed.
+    ///
+    /// # Errors
+    /// 73 if there is no such directory, 77 without permission.
+    pub fn open(place: &Path) -> Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        match nix::fcntl::open(place, flags, Mode::empty()) {
+            Ok(root) => Ok(Self { place: place.to_owned(), root }),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Err(Error::new(
+                Exit::NotOurs,
+                "open",
+                format!("the app's root {}", quoted(place)),
+                "there is no such directory",
+            )
+            .hint(format!(
+                "create it with its owner: install -d -o USER -g GROUP -m 0755 {}",
+                place.display()
+            ))),
+            Err(e) => Err(Error::io("open", place, &e.into())),
+        }
+    }
+
+    /// Opens a directory below the root, for bulk work through its descriptor.
+    pub fn directory(&self, path: &str) -> Result<OwnedFd> {
+        self.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY).on("open", self.full(path))
+    }
+
+    /// The root's own descriptor.
+    pub fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
+    /// Owner, mode and times of a path, links not followed; `None` if nothing is there.
+    pub fn stat(&self, path: &str) -> Result<Option<FileStat>> {
+        self.stat_with(path, AtFlags::AT_SYMLINK_NOFOLLOW)
+    }
+
+    fn stat_with(&self, path: &str, flags: AtFlags) -> Result<Option<FileStat>> {
+        match fstatat(&self.root, here(path), flags) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            Err(e) => Err(Error::io("look at", self.full(path), &e.into())),
+        }
+    }
+
+    fn full(&self, path: &str) -> PathBuf {
+        self.place.join(path)
+    }
+
+    fn open_at(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+        openat(&self.root, here(path), flags | OFlag::O_CLOEXEC, Mode::from_bits_truncate(0o640))
+    }
+
+    /// The lock's descriptor is still the file that others will open: the directory may have been
+    /// deleted and made again while this process waited.
+    fn is_at(&self, path: &str, lock: &Flock<File>) -> Result<bool> {
+        let held = fstat(lock.as_fd()).on("look at", self.full(path))?;
+        let there = self.stat(path)?;
+        Ok(there.is_some_and(|there| (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)))
+    }
+}
+
+/// `""` is the root itself.
+fn here(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+/// The kernel or the file system does not have this flag; every other error is an error.
+fn unsupported(e: Errno) -> bool {
+    matches!(e, Errno::EINVAL | Errno::ENOSYS)
+}
+
+impl Disk for Kernel {
+    type Lock = Flock<File>;
+    type Watch = Vec<(PathBuf, OwnedFd)>;
+
+    fn place(&self) -> &Path {
+        &self.place
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<Kind>> {
+        Ok(self.stat(path)?.map(|found| {
+            match SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()) {
+                SFlag::S_IFDIR => Kind::Directory,
+                SFlag::S_IFLNK => Kind::Link,
+                SFlag::S_IFREG => Kind::File,
+                _ => Kind::Other,
+            }
+        }))
+    }
+
+    fn leads_to_directory(&self, path: &str) -> Result<bool> {
+        let found = self.stat_with(path, AtFlags::empty());
+        let format = |found: FileStat| found.st_mode & SFlag::S_IFMT.bits();
+        match found {
+            Ok(found) => Ok(found.map(format) == Some(SFlag::S_IFDIR.bits())),
+            // A link that leads nowhere sensible (a loop, a closed directory) leads to none.
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>> {
+        let opened = match self.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+            Ok(fd) => Dir::from_fd(fd).on("list", self.full(path))?,
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io("list", self.full(path), &e.into())),
+        };
+        let mut names = Vec::new();
+        for entry in opened {
+            let entry = entry.on("list", self.full(path))?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => names.push(name.to_owned()),
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let mut file = match self.open_at(path, flags) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+            Err(e) => return Err(Error::io("read", self.full(path), &e.into())),
+        };
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).on("read", self.full(path))?;
+        Ok(Some(content))
+    }
+
+    fn read_link(&self, path: &str) -> Result<Option<String>> {
+        match readlinkat(&self.root, here(path)) {
+            Ok(text) => Ok(Some(match text.to_str() {
+                Some(text) => text.to_owned(),
+                None => escaped(text.as_bytes()),
+            })),
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL) => Ok(None),
+            Err(e) => Err(Error::io("read the link", self.full(path), &e.into())),
+        }
+    }
+
+    fn space(&self) -> Result<Space> {
+        let found = fstatvfs(&self.root).on("ask for free space at", &self.place)?;
+        Ok(Space {
+            bytes: found.blocks_available().saturating_mul(found.fragment_size()),
+            inodes: (found.files() > 0).then(|| found.files_available()),
+        })
+    }
+
+    fn make_dir(&self, path: &str, mode: u32) -> Result<bool> {
+        let mode = Mode::from_bits_truncate(mode);
+        match mkdirat(&self.root, path, mode) {
+            Ok(()) => {}
+            Err(Errno::EEXIST) => return Ok(false),
+            Err(e) => return Err(Error::io("create", self.full(path), &e.into())),
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let made = self.open_at(path, flags).on("open", self.full(path))?;
+        fchmod(&made, mode).on("set the mode of", self.full(path))?;
+        Ok(true)
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> Result<()> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW;
+        let mut file = File::from(self.open_at(path, flags).on("write", self.full(path))?);
+        file.write_all(content).on("write", self.full(path))?;
+        file.sync_all().on("write", self.full(path))
+    }
+
+    fn append(&self, path: &str, content: &[u8]) -> Result<()> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW;
+        let mut file = File::from(self.open_at(path, flags).on("write", self.full(path))?);
+        file.write_all(content).on("write", self.full(path))
+    }
+
+    fn symlink(&self, text: &str, path: &str) -> Result<()> {
+        symlinkat(text, &self.root, path).on("make the link", self.full(path))
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        match unlinkat(&self.root, path, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(e) => Err(Error::io("remove", self.full(path), &e.into())),
+        }
+    }
+
+    fn remove_tree(&self, path: &str) -> Result<()> {
+        let full = self.full(path);
+        let first = match fs::remove_dir_all(&full) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => e,
+        };
+        if first.kind() == std::io::ErrorKind::PermissionDenied && open_up(&full).is_ok() {
+            return fs::remove_dir_all(&full).on("remove", full);
+        }
+        Err(Error::io("remove", full, &first))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        renameat(&self.root, from, &self.root, to)
+            .on("rename", self.full(from))
+            .map_err(|e| Error { thing: format!("{} to {}", e.thing, quoted(self.full(to))), ..e })
+    }
+
+    fn rename_new(&self, from: &str, to: &str) -> Result<Renamed> {
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        let mut renamed = renameat2(&self.root, from, &self.root, to, flags);
+        if renamed.is_err_and(unsupported) {
+            if self.kind(to)?.is_some() {
+                return Ok(Renamed::Taken);
+            }
+            renamed = renameat(&self.root, from, &self.root, to);
+        }
+        match renamed {
+            Ok(()) => Ok(Renamed::Done),
+            Err(Errno::EEXIST | Errno::ENOTEMPTY) => Ok(Renamed::Taken),
+            Err(Errno::ENOENT) => Ok(Renamed::Gone),
+            Err(e) => Err(Error::io("rename", self.full(from), &e.into())),
+        }
+    }
+
+    fn exchange(&self, a: &str, b: &str) -> Result<bool> {
+        match renameat2(&self.root, a, &self.root, b, RenameFlags::RENAME_EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(e) if unsupported(e) => Ok(false),
+            Err(e) => Err(Error::io("switch", self.full(b), &e.into())),
+        }
+    }
+
+    fn fsync(&self, path: &str) -> Result<()> {
+        fsync(self.directory(path)?).on("sync", self.full(path))
+    }
+
+    fn watch(&self) -> Result<Self::Watch> {
+        let mut watched: Self::Watch = Vec::new();
+        let mut devices = Vec::new();
+        for path in ["", "releases", ".seedship"] {
+            let opened = self.directory(path)?;
+            let device = fstat(&opened).on("look at", self.full(path))?.st_dev;
+            if !devices.contains(&device) {
+                devices.push(device);
+                watched.push((self.full(path), opened));
+            }
+        }
+        Ok(watched)
+    }
+
+    fn syncfs(&self, watch: &Self::Watch) -> Result<()> {
+        watch.iter().try_for_each(|(path, opened)| {
+            syncfs(opened).map_err(|e| {
+                Error::io("write to the disk what belongs to", path, &e.into())
+                    .hint("the disk lost data or is full: look at `dmesg`; the deploy is retried")
+            })
+        })
+    }
+
+    fn lock(&self, path: &str, wait: Duration) -> Result<Option<Self::Lock>> {
+        let deadline = Instant::now().checked_add(wait);
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+            let file = File::from(self.open_at(path, flags).on("open the lock", self.full(path))?);
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) if self.is_at(path, &lock)? => return Ok(Some(lock)),
+                // Deleted and made again by somebody: take the one that is there now.
+                Ok(_) => continue,
+                Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) => {}
+                Err((_, e)) => return Err(Error::io("lock", self.full(path), &e.into())),
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(None);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LOCK_POLL_MAX);
+        }
+    }
+
+    fn inscribe(&self, lock: &mut Self::Lock, line: &str) -> Result<()> {
+        let inscribed = (|| {
+            lock.set_len(0)?;
+            lock.seek(SeekFrom::Start(0))?;
+            lock.write_all(line.as_bytes())
+        })();
+        inscribed.on("write the holder's line into the lock of", &self.place)
+    }
+}
+
+/// Makes every directory of a tree writable and searchable for its owner, links not followed.
+fn open_up(tree: &Path) -> std::io::Result<()> {
+    let mut open = vec![tree.to_owned()];
+    while let Some(directory) = open.pop() {
+        let mode = fs::symlink_metadata(&directory)?.permissions().mode();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(mode | 0o700))?;
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                open.push(entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk() -> (tempfile::TempDir, Kernel) {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Kernel::open(dir.path()).unwrap();
+        (dir, disk)
+    }
+
+    #[test]
+    fn a_missing_root_is_not_guessed() {
+        let error = Kernel::open(Path::new("/nonexistent/shop")).err().unwrap();
+        assert_eq!(error.exit, Exit::NotOurs);
+        assert!(error.hint.unwrap().contains("install -d"));
+    }
+
+    #[test]
+    fn a_taken_name_is_not_replaced_even_if_it_is_an_empty_directory() {
+        let (_dir, disk) = disk();
+        assert!(disk.make_dir("stage", 0o755).unwrap());
+        assert!(disk.make_dir("release", 0o755).unwrap());
+        assert!(!disk.make_dir("release", 0o755).unwrap());
+        assert_eq!(disk.rename_new("stage", "release").unwrap(), Renamed::Taken);
+        assert_eq!(disk.rename_new("stage", "other").unwrap(), Renamed::Done);
+        assert_eq!(disk.rename_new("stage", "more").unwrap(), Renamed::Gone);
+    }
+
+    #[test]
+    fn exchange_swaps_a_link_with_a_directory() {
+        let (_dir, disk) = disk();
+        disk.make_dir("current", 0o755).unwrap();
+        disk.symlink("releases/1", "next").unwrap();
+        assert!(disk.exchange("next", "current").unwrap());
+        assert_eq!(disk.kind("current").unwrap(), Some(Kind::Link));
+        assert_eq!(disk.kind("next").unwrap(), Some(Kind::Directory));
+        assert_eq!(disk.read_link("current").unwrap().as_deref(), Some("releases/1"));
+        assert_eq!(disk.read_link("next").unwrap(), None);
+    }
+
+    #[test]
+    fn a_lock_is_exclusive_until_dropped_and_survives_a_deleted_file() {
+        let (dir, disk) = disk();
+        let mut first = disk.lock("l", Duration::ZERO).unwrap().unwrap();
+        disk.inscribe(&mut first, "one\n").unwrap();
+        assert!(disk.lock("l", Duration::ZERO).unwrap().is_none());
+        drop(first);
+        let second = disk.lock("l", Duration::ZERO).unwrap().unwrap();
+        assert_eq!(disk.read("l").unwrap().unwrap(), b"one\n");
+        fs::remove_file(dir.path().join("l")).unwrap();
+        assert!(disk.lock("l", Duration::ZERO).unwrap().is_some(), "a new file, a new lock");
+        drop(second);
+    }
+
+    #[test]
+    fn a_tree_with_read_only_directories_goes_away() {
+        let (dir, disk) = disk();
+        fs::create_dir_all(dir.path().join("t/a/b")).unwrap();
+        fs::write(dir.path().join("t/a/b/f"), "x").unwrap();
+        std::os::unix::fs::symlink("/etc", dir.path().join("t/link")).unwrap();
+        fs::set_permissions(dir.path().join("t/a/b"), fs::Permissions::from_mode(0o500)).unwrap();
+        fs::set_permissions(dir.path().join("t/a"), fs::Permissions::from_mode(0o500)).unwrap();
+        open_up(&dir.path().join("t")).unwrap();
+        assert!(Path::new("/etc").exists());
+        disk.remove_tree("t").unwrap();
+        assert_eq!(disk.kind("t").unwrap(), None);
+        disk.remove_tree("t").unwrap();
+    }
+
+    #[test]
+    fn a_directory_gets_its_mode_whatever_the_umask() {
+        let (_dir, disk) = disk();
+        disk.make_dir("d", 0o777).unwrap();
+        assert_eq!(disk.stat("d").unwrap().unwrap().st_mode & 0o777, 0o777);
+    }
+}

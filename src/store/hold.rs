@@ -1,0 +1,69 @@
+//! `hold.toml`: an operator's word that releases land but none activates by itself.
+
+use super::{PRIVATE, write_durably};
+use crate::{
+    disk::Disk,
+    error::{Error, Exit, Result, quoted},
+    release::Unix,
+};
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "hold.toml";
+const FORMAT: u32 = 1;
+
+/// Who holds an app, since when, until when and why.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    format: u32,
+    /// The user who typed it.
+    pub by: String,
+    /// Since when.
+    pub at: Unix,
+    /// Until when; for good if not said.
+    pub until: Option<Unix>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Hold {
+    /// A hold from `at` on.
+    pub fn new(by: String, at: Unix, until: Option<Unix>, reason: Option<String>) -> Self {
+        Self { format: FORMAT, by, at, until, reason }
+    }
+
+    /// Whether it still binds at `now`.
+    pub fn binds(&self, now: Unix) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// Reads the hold, if there is one.
+    pub(super) fn read<D: Disk>(disk: &D) -> Result<Option<Self>> {
+        let path = format!("{PRIVATE}/{FILE}");
+        let Some(content) = disk.read(&path)? else { return Ok(None) };
+        let unreadable = |cause: String| {
+            Error::new(Exit::Config, "read", quoted(disk.place().join(&path)), cause)
+                .hint("`seedship unhold APP` removes it, `seedship hold APP` writes it anew")
+        };
+        let text = String::from_utf8(content).map_err(|e| unreadable(e.to_string()))?;
+        let hold: Self = toml::from_str(&text).map_err(|e| unreadable(e.message().to_owned()))?;
+        if hold.format > FORMAT {
+            return Err(unreadable(format!(
+                "its format {} is newer than this seedship",
+                hold.format
+            )));
+        }
+        Ok(Some(hold))
+    }
+
+    /// Writes the hold, durably.
+    pub(super) fn write<D: Disk>(&self, disk: &D) -> Result<()> {
+        let text = toml::to_string(self).map_err(|e| Error::new(Exit::Bug, "write", FILE, e))?;
+        write_durably(disk, PRIVATE, FILE, text.as_bytes())
+    }
+
+    /// Removes the hold, durably.
+    pub(super) fn remove<D: Disk>(disk: &D) -> Result<()> {
+        disk.remove(&format!("{PRIVATE}/{FILE}"))?;
+        disk.fsync(PRIVATE)
+    }
+}

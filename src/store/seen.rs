@@ -1,0 +1,221 @@
+//! What the directories and records of an app say at one moment.
+
+use super::{CURRENT, Hold, PREVIOUS, RECORDS, RELEASES};
+use crate::{
+    disk::{Disk, Kind},
+    error::{Error, Result},
+    release::{Key, Record, State, Target, Unreadable, Version},
+};
+use std::collections::BTreeSet;
+
+/// What `current` is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Current {
+    /// There is none.
+    Nothing,
+    /// A release that Seedship knows.
+    Recorded(Key),
+    /// Something that Seedship did not make: it is never replaced unless an operator says so.
+    Foreign(Foreign),
+}
+
+/// Something at `current` that no record knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Foreign {
+    /// A link, with its text.
+    Link(String),
+    /// A real directory.
+    Directory,
+    /// A file or worse.
+    Other,
+}
+
+/// One look at an app's root. Under the switch lock it is the truth, without it a moment of it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Every readable record.
+    pub records: Vec<Record>,
+    /// Records that could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// Release directories that stand.
+    pub standing: BTreeSet<Version>,
+    /// Where `current` leads.
+    pub current: Current,
+    /// Where `previous` leads, if to a release.
+    pub previous: Option<Version>,
+    /// The operator's hold; an unreadable one is an error for whoever decides by it.
+    pub hold: Result<Option<Hold>>,
+}
+
+impl Seen {
+    /// Reads everything that decisions are made from.
+    pub(super) fn read<D: Disk>(disk: &D) -> Result<Self> {
+        let mut seen = Self {
+            records: Vec::new(),
+            unreadable: Vec::new(),
+            standing: standing(disk)?,
+            current: Current::Nothing,
+            previous: disk.read_link(PREVIOUS)?.and_then(|text| linked(disk, &text)),
+            hold: Hold::read(disk),
+        };
+        for name in disk.list(RECORDS)? {
+            let Some(key) = Key::from_file_name(&name) else { continue };
+            match read_record(disk, key)? {
+                Some(Ok(record)) => seen.records.push(record),
+                Some(Err(why)) => seen.unreadable.push(why),
+                None => {}
+            }
+        }
+        for record in seen.records.iter().filter(|r| r.link.is_some()) {
+            if disk.leads_to_directory(&record.link_text())? {
+                seen.standing.insert(record.version.clone());
+            }
+        }
+        seen.current = seen.what_is_current(disk)?;
+        Ok(seen)
+    }
+
+    fn what_is_current<D: Disk>(&self, disk: &D) -> Result<Current> {
+        Ok(match disk.kind(CURRENT)? {
+            None => Current::Nothing,
+            Some(Kind::Directory) => Current::Foreign(Foreign::Directory),
+            Some(Kind::File | Kind::Other) => Current::Foreign(Foreign::Other),
+            Some(Kind::Link) => {
+                let text = disk.read_link(CURRENT)?.unwrap_or_default();
+                let by_text = self.records.iter().find(|r| r.link.as_deref() == Some(&text));
+                let by_version = || linked(disk, &text).and_then(|v| self.owner(&v));
+                match by_text.or_else(by_version) {
+                    Some(record) => Current::Recorded(record.key.clone()),
+                    None => Current::Foreign(Foreign::Link(text)),
+                }
+            }
+        })
+    }
+
+    /// The record of this key.
+    pub fn record(&self, key: &Key) -> Option<&Record> {
+        self.records.iter().find(|r| r.key == *key)
+    }
+
+    /// The record to which this version belongs for good.
+    pub fn owner(&self, version: &Version) -> Option<&Record> {
+        let own = |r: &&Record| r.version == *version && r.owns_version(self.stands(version));
+        self.records.iter().find(own)
+    }
+
+    /// The version's directory is there.
+    pub fn stands(&self, version: &Version) -> bool {
+        self.standing.contains(version)
+    }
+
+    /// The record of what is live.
+    pub fn live(&self) -> Option<&Record> {
+        match &self.current {
+            Current::Recorded(key) => self.record(key),
+            _ => None,
+        }
+    }
+
+    /// What is live, as a target; `None` where `current` is foreign.
+    pub fn live_target(&self) -> Option<Target> {
+        match &self.current {
+            Current::Nothing => Some(Target::Nothing),
+            Current::Recorded(_) => self.live().map(|r| Target::Release(r.version.clone())),
+            Current::Foreign(_) => None,
+        }
+    }
+
+    /// The number that the next activation gets.
+    pub fn next_number(&self) -> u64 {
+        self.records.iter().filter_map(|r| r.number).max().map_or(1, |n| n.saturating_add(1))
+    }
+
+    /// The release that `rollback` would choose: along `from`, the first that is good and stands.
+    pub fn rollback_target(&self) -> Option<&Record> {
+        let mut met = BTreeSet::new();
+        let mut next = self.live()?.from.clone();
+        while let Some(Target::Release(version)) = next {
+            if !met.insert(version.clone()) {
+                return None;
+            }
+            let record = self.owner(&version)?;
+            if record.state == State::Good && self.stands(&version) && self.live() != Some(record) {
+                return Some(record);
+            }
+            next = record.from.clone();
+        }
+        None
+    }
+
+    /// The first record that cannot be read, as an error: whoever would write must not go on.
+    pub fn readable(&self) -> Result<()> {
+        match self.unreadable.first() {
+            None => Ok(()),
+            Some(Unreadable::Broken(error) | Unreadable::Newer(error)) => Err(error.clone()),
+        }
+    }
+
+    /// Puts a record in its place, as it was just written.
+    pub(super) fn put(&mut self, record: Record) {
+        match self.records.iter_mut().find(|r| r.key == record.key) {
+            Some(old) => *old = record,
+            None => self.records.push(record),
+        }
+    }
+
+    /// Looks again at what a switch changes.
+    pub(super) fn refresh<D: Disk>(&mut self, disk: &D) -> Result<()> {
+        let links = self.records.iter().filter(|r| r.link.is_some());
+        let adopted: Vec<Version> = links.map(|r| r.version.clone()).collect();
+        let led: BTreeSet<Version> =
+            adopted.into_iter().filter(|v| self.standing.contains(v)).collect();
+        self.standing = standing(disk)?;
+        self.standing.extend(led);
+        self.previous = disk.read_link(PREVIOUS)?.and_then(|text| linked(disk, &text));
+        self.current = self.what_is_current(disk)?;
+        Ok(())
+    }
+}
+
+/// The release directories: real directories whose name is a version.
+fn standing<D: Disk>(disk: &D) -> Result<BTreeSet<Version>> {
+    let mut found = BTreeSet::new();
+    for name in disk.list(RELEASES)? {
+        let Ok(version) = Version::parse(&name) else { continue };
+        if disk.kind(&format!("{RELEASES}/{name}"))? == Some(Kind::Directory) {
+            found.insert(version);
+        }
+    }
+    Ok(found)
+}
+
+/// The version that a link's text names: `releases/<version>`, also with the root in front of it,
+/// as a person's `ln -s` may have written it.
+fn linked<D: Disk>(disk: &D, text: &str) -> Option<Version> {
+    let root = disk.place().to_str().map(|root| format!("{}/", root.trim_end_matches('/')));
+    let text = root.and_then(|root| text.strip_prefix(root.as_str())).unwrap_or(text);
+    let text = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
+    let name = text.strip_prefix(RELEASES)?.strip_prefix('/')?;
+    Version::parse(name).ok()
+}
+
+/// Reads one record; `None` if there is none.
+pub(super) fn read_record<D: Disk>(
+    disk: &D,
+    key: Key,
+) -> Result<Option<std::result::Result<Record, Unreadable>>> {
+    let path = format!("{RECORDS}/{}", key.file_name());
+    let Some(content) = disk.read(&path)? else { return Ok(None) };
+    let place = disk.place().join(&path);
+    // What is not UTF-8 cannot be parsed either; the parser says so with the file's name.
+    Ok(Some(Record::from_toml(key, &String::from_utf8_lossy(&content), &place)))
+}
+
+/// An unreadable record, whichever way.
+impl From<Unreadable> for Error {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Newer(error) | Unreadable::Broken(error) => error,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A release that is being built, and one that is on the disk for good.
+
+use super::{Deploying, RELEASES};
+use crate::{disk::Disk, error::Result};
+use metainfo::InfoHash;
+use std::rc::Rc;
+
+/// What a stage's name begins with; the info hash and a random number follow.
+pub(super) const STAGE: &str = ".stage-";
+/// What a release's name begins with on its way out.
+pub(super) const TRASH: &str = ".trash-";
+
+/// A directory beside the releases, so at the same depth, on the same mount, with the same group
+/// and label as the release that it becomes. Dropping it removes it; what a kill leaves is
+/// removed by the next recovery.
+pub struct Stage<D: Disk> {
+    disk: Rc<D>,
+    name: String,
+    mode: u32,
+}
+
+impl<D: Disk> Stage<D> {
+    /// Makes an empty stage, closed to everybody else until it is complete.
+    pub fn create(by: &Deploying<'_, D>, hash: InfoHash, random: u64) -> Result<Self> {
+        let disk = by.shared_disk();
+        let name = format!("{RELEASES}/{STAGE}{hash}-{random:016x}");
+        disk.make_dir(&name, 0o700)?;
+        Ok(Self { disk, name, mode: by.mode() })
+    }
+
+    /// Where it lies, relative to the root.
+    pub fn path(&self) -> &str {
+        &self.name
+    }
+
+    /// The mode of the release's own directory.
+    pub fn final_mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// Puts the stage, and everything else that was written beside it, on the disk.
+    ///
+    /// # Errors
+    /// 74: data was lost. The stage is removed: syncing again would answer success for lost data.
+    pub fn settle(self, by: &Deploying<'_, D>) -> Result<Durable<D>> {
+        self.disk.syncfs(by.watch())?;
+        Ok(Durable(self))
+    }
+}
+
+impl<D: Disk> Drop for Stage<D> {
+    fn drop(&mut self) {
+        if !self.name.is_empty() {
+            // What cannot be removed now is removed by the next recovery.
+            let _ = self.disk.remove_tree(&self.name);
+        }
+    }
+}
+
+/// A stage whose every byte is on the disk: the only thing that can be committed.
+pub struct Durable<D: Disk>(Stage<D>);
+
+impl<D: Disk> Durable<D> {
+    /// Where it lies, relative to the root.
+    pub fn path(&self) -> &str {
+        self.0.path()
+    }
+
+    /// It is a release now and must not be removed.
+    pub fn committed(mut self) {
+        self.0.name.clear();
+    }
+}
+
+/// The info hash in a stage's name.
+pub(super) fn staged_hash(name: &str) -> Option<InfoHash> {
+    let rest = name.strip_prefix(STAGE)?;
+    let (hash, random) = rest.split_at_checked(40)?;
+    if random.starts_with('-') { InfoHash::parse(hash) } else { None }
+}

@@ -1,0 +1,94 @@
+//! Taking over what was at `current` before Seedship: another tool's link, or a real directory.
+
+use super::{Switched, close};
+use crate::{
+    checkpoint,
+    disk::{Disk, Renamed},
+    error::{Error, Exit, Result, quoted},
+    release::{By, Key, Mark, Record, State, Target, Unix, Version},
+    store::{CURRENT, RELEASES, Switching, release_path},
+};
+
+/// Names what is taken over after the moment it was.
+pub fn adopted_version(now: Unix) -> Result<Version> {
+    let time: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+    Version::parse(&format!("adopted-{time}"))
+}
+
+/// Gives another tool's link a record, so that it can be left and come back to like any release.
+/// Nothing is switched.
+pub fn adopt_link<D: Disk>(lock: &mut Switching<'_, D>, text: &str, now: Unix) -> Result<Version> {
+    let root = lock.disk().place().to_string_lossy().into_owned();
+    let local = text.strip_prefix(&format!("{}/", root.trim_end_matches('/'))).unwrap_or(text);
+    let named = local.trim_start_matches("./").strip_prefix("releases/");
+    let free = |v: &Version| lock.seen().owner(v).is_none() && lock.seen().stands(v);
+    let version = match named.and_then(|name| Version::parse(name).ok()).filter(free) {
+        Some(version) => version,
+        None => adopted_version(now)?,
+    };
+    let record = Record {
+        landed: true,
+        link: (text != release_path(&version)).then(|| text.to_owned()),
+        ..Record::open(Key::Adopted(version.clone()), version.clone(), now).now(State::Good, now)
+    };
+    lock.write(record)?;
+    lock.refresh()?;
+    Ok(version)
+}
+
+/// Makes a real directory at `current` a release and `current` a link to `to`, in one step: the
+/// link is made at the place of the release-to-be and exchanged with the directory.
+///
+/// # Errors
+/// 73, with nothing changed, where the file system cannot exchange or `current` is a mount of its
+/// own.
+pub fn adopt_directory<D: Disk>(
+    lock: &mut Switching<'_, D>,
+    to: &Record,
+    now: Unix,
+) -> Result<Switched> {
+    let disk = lock.disk();
+    let adopted = adopted_version(now)?;
+    let place = release_path(&adopted);
+    try_out(disk, &adopted)?;
+    disk.symlink(&to.link_text(), &place)?;
+    let key = Key::Adopted(adopted.clone());
+    let mark = Mark { to: Target::Release(to.version.clone()), by: By::Activate };
+    let open = Record::open(key.clone(), adopted.clone(), now);
+    lock.write(Record { leave: Some(mark.clone()), left: Some(now), ..open.clone() })?;
+    checkpoint::reach("adopt-recorded");
+    if !disk.exchange(&place, CURRENT)? {
+        disk.remove(&place)?;
+        lock.forget(&key)?;
+        return Err(cannot(disk, "this file system cannot exchange a directory with a link"));
+    }
+    checkpoint::reach("adopt-exchanged");
+    disk.fsync("")?;
+    disk.fsync(RELEASES)?;
+    lock.refresh()?;
+    let good = Record { landed: true, ..open.now(State::Good, now) };
+    lock.write(Record { leave: Some(mark.clone()), left: Some(now), ..good })?;
+    close(lock, &key, &mark, now)?;
+    Ok(Switched { from: Target::Release(adopted), to: mark.to })
+}
+
+/// Whether a directory can move from the root to `releases/`: two mounts of one disk look like
+/// one until a rename is tried.
+fn try_out<D: Disk>(disk: &D, adopted: &Version) -> Result<()> {
+    let (here, there) = (".adopt-trial", format!("{RELEASES}/.trash-{adopted}-trial"));
+    disk.make_dir(here, 0o700)?;
+    let renamed = disk.rename_new(here, &there);
+    disk.remove_tree(if matches!(renamed, Ok(Renamed::Done)) { &there } else { here })?;
+    match renamed {
+        Ok(Renamed::Done) => Ok(()),
+        Ok(_) => Err(cannot(disk, "a trial rename into `releases` found its name taken")),
+        Err(e) => Err(cannot(disk, &e.cause)),
+    }
+}
+
+fn cannot<D: Disk>(disk: &D, cause: &str) -> Error {
+    let current = disk.place().join(CURRENT);
+    Error::new(Exit::NotOurs, "adopt", quoted(&current), cause).hint(
+        "nothing was changed; in a maintenance window move the directory into `releases/` by hand and activate a release",
+    )
+}

@@ -1,0 +1,89 @@
+//! What a killed process left, finished or undone: the first thing that a writing deploy does.
+
+use super::{Trial, carry_out_mark, close_finished_marks};
+use crate::{
+    disk::{Disk, Kind},
+    error::Result,
+    release::{Key, Record, State, Target, Unix},
+    store::{Both, NEXT, RELEASES},
+};
+
+/// Brings records and `current` to agree. Returns the trial that still needs its verdict.
+///
+/// The order matters: a record without its directory is dropped before anything is decided by it;
+/// marks are carried out before trials are looked at, because they change what is live.
+pub fn recover<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<Option<Trial>> {
+    lock.remove_half_written()?;
+    lock.disk().remove(NEXT)?;
+    remove_adopted_links(lock)?;
+    drop_unfinished(lock)?;
+    settle_adopted(lock, now)?;
+    carry_out_mark(lock, now)?;
+    close_finished_marks(lock, now)?;
+    clear_other_marks(lock)?;
+    reopen_trials(lock, now)?;
+    Ok(unfinished_trial(lock))
+}
+
+/// A link at the place of an adopted release: its exchange with `current` never happened.
+fn remove_adopted_links<D: Disk>(lock: &mut Both<'_, D>) -> Result<()> {
+    let disk = lock.disk();
+    for name in disk.list(RELEASES)?.iter().filter(|name| name.starts_with("adopted-")) {
+        let path = format!("{RELEASES}/{name}");
+        if disk.kind(&path)? == Some(Kind::Link) {
+            disk.remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Records of releases that were never committed. Where the stage still stands, the directory of
+/// the release's name, if there is one, is somebody else's.
+fn drop_unfinished<D: Disk>(lock: &mut Both<'_, D>) -> Result<()> {
+    let staged = lock.staged()?;
+    let still_staged = |r: &Record| r.key.info_hash().is_some_and(|hash| staged.contains(&hash));
+    let unfinished: Vec<Key> = lock
+        .seen()
+        .records
+        .iter()
+        .filter(|r| r.state == State::Open)
+        .filter(|r| !lock.seen().stands(&r.version) || still_staged(r))
+        .map(|r| r.key.clone())
+        .collect();
+    unfinished.iter().try_for_each(|key| lock.forget(key))
+}
+
+/// A directory that was taken over, whose record was not finished.
+fn settle_adopted<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<()> {
+    let open = |r: &&Record| r.state == State::Open && matches!(r.key, Key::Adopted(_));
+    let adopted: Vec<Record> = lock.seen().records.iter().filter(open).cloned().collect();
+    adopted
+        .into_iter()
+        .try_for_each(|r| lock.write(Record { landed: true, ..r.now(State::Good, now) }))
+}
+
+/// Marks that lead nowhere any more: something else was made live since.
+fn clear_other_marks<D: Disk>(lock: &mut Both<'_, D>) -> Result<()> {
+    let marked: Vec<Record> =
+        lock.seen().records.iter().filter(|r| r.leave.is_some()).cloned().collect();
+    marked.into_iter().try_for_each(|r| lock.write(Record { leave: None, ..r }))
+}
+
+/// A trial that is not live never began: its release is landed, and chosen again or not.
+fn reopen_trials<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<()> {
+    let live = lock.seen().live().map(|r| r.key.clone());
+    let trying = |r: &&Record| r.state == State::Trying && Some(&r.key) != live.as_ref();
+    let trials: Vec<Record> = lock.seen().records.iter().filter(trying).cloned().collect();
+    trials.into_iter().try_for_each(|r| {
+        lock.write(Record { number: None, from: None, ..r.now(State::Open, now) })
+    })
+}
+
+fn unfinished_trial<D: Disk>(lock: &Both<'_, D>) -> Option<Trial> {
+    let live = lock.seen().live().filter(|r| r.state == State::Trying)?;
+    Some(Trial {
+        key: live.key.clone(),
+        version: live.version.clone(),
+        from: live.from.clone().unwrap_or(Target::Nothing),
+    })
+}
