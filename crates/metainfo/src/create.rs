@@ -287,3 +287,90 @@ impl PieceHasher {
         self.missing = self.piece_length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sha1(bytes: &[u8]) -> [u8; 20] {
+        Sha1::digest(bytes).into()
+    }
+
+    fn file(path: &str, length: u64, attr: Attr) -> File {
+        File { path: vec![path.into()], length, attr }
+    }
+
+    #[test]
+    fn pieces_reach_over_files_and_padding_is_zeros() {
+        let padding = Attr { padding: true, ..Attr::default() };
+        let link = Attr { symlink: Some(vec![b"a".to_vec()]), ..Attr::default() };
+        let draft = Draft::directory(
+            "d",
+            vec![
+                file("a", 3, Attr::default()),
+                file("p", 2, padding),
+                file("l", 0, link),
+                file("b", 4, Attr::default()),
+            ],
+        );
+        let open = |file: &File| Ok(if file.path[0] == b"a" { &b"aaa"[..] } else { b"bbbb" });
+        let pieces = draft.piece_length(4).hash(open).unwrap();
+        assert_eq!(pieces, [sha1(b"aaa\0"), sha1(b"\0bbb"), sha1(b"b")]);
+    }
+
+    #[test]
+    fn a_last_whole_piece_is_not_followed_by_an_empty_one() {
+        let mut hasher = PieceHasher::new(NonZeroU64::new(2).unwrap());
+        hasher.update(b"a");
+        hasher.update(b"bcd");
+        assert_eq!(hasher.finish(), [sha1(b"ab"), sha1(b"cd")]);
+        assert!(PieceHasher::new(NonZeroU64::new(2).unwrap()).finish().is_empty());
+    }
+
+    #[test]
+    fn a_reader_must_give_what_the_draft_says() {
+        for content in ["ab", "abcd"] {
+            let error = Draft::single("a", 3).hash(|_| Ok(content.as_bytes())).unwrap_err();
+            assert_eq!(error.to_string(), "file 0 does not have the 3 bytes it should have");
+        }
+        let none = |_: &File| Err::<&[u8], _>(io::Error::other("gone"));
+        let error = Draft::single("a", 3).hash(none).unwrap_err();
+        assert_eq!(error.to_string(), "file 0 cannot be read: gone");
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_made() {
+        let text = |draft: Draft| match draft.hash(|_| Ok(io::repeat(0).take(3))) {
+            Ok(pieces) => draft.torrent(&pieces).unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        };
+        let refused = "the torrent would be refused: its key";
+        assert_eq!(
+            text(Draft::single("..", 3)),
+            format!("{refused} `info.name` has a `.` or `..` in it")
+        );
+        let zero = Draft::single("a", 3).piece_length(0);
+        assert_eq!(text(zero), format!("{refused} `info.piece length` is zero"));
+        let above = format!("is larger than {}", i64::MAX);
+        let huge = Draft::single("a", 3).piece_length(u64::MAX);
+        assert_eq!(text(huge), format!("{refused} `info.piece length` {above}"));
+        let hashes = Draft::single("a", 3).torrent(&[]).unwrap_err().to_string();
+        let count = "has 0 hashes where the length needs 1";
+        assert_eq!(hashes, format!("{refused} `info.pieces` {count}"));
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_bep_3() {
+        let draft = Draft::single("a", 0)
+            .extra("minisign", Item::bytes("s"))
+            .extra("info", Item::from(1))
+            .private(true)
+            .created(7)
+            .announce("u")
+            .announce("v");
+        let torrent = String::from_utf8(draft.torrent(&[]).unwrap()).unwrap();
+        let info = "d6:lengthi0e4:name1:a12:piece lengthi262144e6:pieces0:7:privatei1ee";
+        let before = "d8:announce1:u13:announce-listll1:uel1:vee13:creation datei7e4:info";
+        assert_eq!(torrent, format!("{before}{info}8:minisign1:se"));
+    }
+}

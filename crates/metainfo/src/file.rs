@@ -141,3 +141,127 @@ fn apart(files: &[File]) -> Result<(), ParseError> {
     let flaw = if same { Flaw::SamePath(upper) } else { Flaw::BelowFile(upper) };
     Err(ParseError::key(format!("info.files[{lower}].path"), flaw))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bencode::Item;
+
+    fn names(path: &[&str]) -> Item {
+        Item::List(path.iter().map(|name| Item::bytes(*name)).collect())
+    }
+
+    fn plain(length: i64, path: &[&str]) -> Item {
+        Item::dictionary([("length", length.into()), ("path", names(path))])
+    }
+
+    fn with(file: Item, key: &str, value: Item) -> Item {
+        let Item::Dictionary(mut entries) = file else { panic!("no file") };
+        entries.insert(key.into(), value);
+        Item::Dictionary(entries)
+    }
+
+    fn link(path: &[&str], target: &[&str]) -> Item {
+        with(with(plain(0, path), "attr", Item::bytes("l")), "symlink path", names(target))
+    }
+
+    fn read(files: Vec<Item>) -> Result<Vec<File>, String> {
+        let bytes = Item::dictionary([("files", Item::List(files))]).encode();
+        let (outer, _) = Dictionary::parse(&bytes).unwrap();
+        let Some(Value::List(list)) = outer.get(b"files") else { panic!("no list") };
+        several(list).map_err(|e| e.to_string())
+    }
+
+    fn refused(files: Vec<Item>, message: &str) {
+        assert_eq!(read(files).unwrap_err(), message);
+    }
+
+    #[test]
+    fn attributes_are_read_and_unknown_letters_skipped() {
+        let padding = || with(plain(5, &[".pad", "5"]), "attr", Item::bytes("p"));
+        let files = read(vec![
+            with(plain(1, &["bin", "run"]), "attr", Item::bytes("hx?")),
+            padding(),
+            padding(),
+            link(&["run"], &["bin", "run"]),
+            plain(2, &[".pad", "7"]),
+        ]);
+        let attrs: Vec<_> = files.unwrap().into_iter().map(|file| file.attr).collect();
+        let padding = Attr { padding: true, ..Attr::default() };
+        let target = vec![b"bin".to_vec(), b"run".to_vec()];
+        let expected = [
+            Attr { executable: true, ..Attr::default() },
+            padding.clone(),
+            padding,
+            Attr { symlink: Some(target), ..Attr::default() },
+            Attr::default(),
+        ];
+        assert_eq!(attrs, expected);
+    }
+
+    #[test]
+    fn no_path_leads_out() {
+        let key = "its key `info.files[1].path`";
+        let deep = vec!["d"; MAX_COMPONENTS + 1];
+        for (path, flaw) in [
+            (&["a", "..", "..", "evil"][..], "has a `.` or `..` in it"),
+            (&["."], "has a `.` or `..` in it"),
+            (&["/etc", "passwd"], "has a slash or a NUL byte in a name"),
+            (&["", "etc", "passwd"], "has an empty name in it"),
+            (&["a/../../b"], "has a slash or a NUL byte in a name"),
+            (&["a\0"], "has a slash or a NUL byte in a name"),
+            (&[], "is empty"),
+            (&deep, "has more than 256 names in it"),
+        ] {
+            refused(vec![plain(0, &["ok"]), plain(0, path)], &format!("{key} {flaw}"));
+        }
+        assert!(read(vec![plain(0, &deep[1..])]).is_ok());
+        assert!(read(vec![plain(0, &["...", "..a", "\n", "é"])]).is_ok());
+    }
+
+    #[test]
+    fn no_two_files_want_one_place() {
+        let same = [plain(0, &["b"]), plain(0, &["a", "x"]), plain(0, &["a"]), plain(0, &["b"])];
+        let [b, below, a, again] = same;
+        let text = "its key `info.files[2].path` is the same as `info.files[0].path`";
+        refused(vec![b.clone(), a.clone(), again], text);
+        // `a-` sorts between `a` and `a/x` as text, but not as components
+        let text = "its key `info.files[0].path` lies below the file `info.files[2].path`";
+        refused(vec![below, plain(0, &["a-"]), a, b], text);
+    }
+
+    #[test]
+    fn lengths_are_counts() {
+        let key = "its key `info.files[0].length`";
+        refused(vec![plain(-1, &["a"])], &format!("{key} is negative"));
+        let text = with(plain(0, &["a"]), "length", Item::bytes("7"));
+        refused(vec![text], &format!("{key} is not an integer"));
+        let none = Item::dictionary([("path", names(&["a"]))]);
+        refused(vec![none], &format!("{key} is missing"));
+    }
+
+    #[test]
+    fn links_have_a_target_and_nothing_else() {
+        let bare = with(plain(0, &["l"]), "attr", Item::bytes("l"));
+        refused(vec![bare.clone()], "its key `info.files[0].symlink path` is missing");
+        let text = "its key `info.files[0].symlink path` has a `.` or `..` in it";
+        refused(vec![link(&["l"], &["..", "x"])], text);
+        let long = with(link(&["l"], &["x"]), "length", 1.into());
+        let text = "its key `info.files[0].length` is not zero though the file is a symbolic link";
+        refused(vec![long], text);
+        let text = "its key `info.files[0].attr` says both padding and symbolic link";
+        refused(vec![with(bare, "attr", Item::bytes("lp"))], text);
+    }
+
+    #[test]
+    fn kinds_are_checked() {
+        refused(vec![], "its key `info.files` is empty");
+        refused(vec![Item::bytes("a")], "its key `info.files[0]` is not a dictionary");
+        let path = with(plain(0, &["a"]), "path", Item::bytes("a"));
+        refused(vec![path], "its key `info.files[0].path` is not a list of strings");
+        let path = with(plain(0, &["a"]), "path", Item::List(vec![1.into()]));
+        refused(vec![path], "its key `info.files[0].path` is not a list of strings");
+        let attr = with(plain(0, &["a"]), "attr", 1.into());
+        refused(vec![attr], "its key `info.files[0].attr` is not a string");
+    }
+}

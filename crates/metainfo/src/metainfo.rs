@@ -257,3 +257,192 @@ fn integer(dictionary: Dictionary<'_>, place: &str, key: &str) -> Result<Option<
         Some(_) => Err(ParseError::key(format!("{place}{key}"), Flaw::NotA("an integer"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bencode::Item;
+
+    /// A good `info` of one file, with keys replaced or, where the value is `None`, left out.
+    fn info(changes: &[(&str, Option<Item>)]) -> Item {
+        let mut info = std::collections::BTreeMap::from([
+            (b"length".to_vec(), Item::from(10)),
+            (b"name".to_vec(), Item::bytes("shop.tar")),
+            (b"piece length".to_vec(), Item::from(4)),
+            (b"pieces".to_vec(), Item::bytes([7; 60])),
+        ]);
+        for (key, value) in changes {
+            info.remove(key.as_bytes());
+            info.extend(value.clone().map(|value| (key.as_bytes().to_vec(), value)));
+        }
+        Item::Dictionary(info)
+    }
+
+    fn parse(info: Item) -> Result<Metainfo, String> {
+        let torrent = Item::dictionary([("info", info)]).encode();
+        Metainfo::parse(&torrent).map_err(|e| e.to_string())
+    }
+
+    fn refused(changes: &[(&str, Option<Item>)], message: &str) {
+        assert_eq!(parse(info(changes)).unwrap_err(), message);
+    }
+
+    fn entry(length: i64, name: &str) -> Item {
+        let path = Item::List(vec![Item::bytes(name)]);
+        Item::dictionary([("length", length.into()), ("path", path)])
+    }
+
+    #[test]
+    fn a_single_file_is_one_entry_without_a_path() {
+        let torrent = parse(info(&[("attr", Some(Item::bytes("x")))])).unwrap();
+        assert_eq!(torrent.name(), b"shop.tar");
+        assert!(!torrent.is_multi_file() && !torrent.is_private() && !torrent.is_hybrid());
+        let attr = crate::Attr { executable: true, ..Default::default() };
+        assert_eq!(torrent.files(), [File { path: vec![], length: 10, attr }]);
+        assert_eq!((torrent.total_length(), torrent.piece_length()), (10, 4));
+        assert_eq!(torrent.pieces(), [[7; 20]; 3]);
+        let sizes: Vec<_> = (0..4).map(|index| torrent.piece_size(index)).collect();
+        assert_eq!(sizes, [4, 4, 2, 0]);
+        assert_eq!((torrent.created(), torrent.minisign()), (None, None));
+        assert!(torrent.announce().is_empty());
+    }
+
+    #[test]
+    fn the_hash_is_over_the_bytes_as_they_came_wherever_they_stand() {
+        // keys that we do not know, in and outside of info; the outermost unsorted; bytes behind
+        let info = b"d6:lengthi0e4:name1:a12:piece lengthi1e6:pieces0:7:unknownd1:ali1eeee";
+        let torrent = [b"d1:zi1e4:info", &info[..], b"8:announce1:ue and more"].concat();
+        let torrent = Metainfo::parse(&torrent).unwrap();
+        assert_eq!(torrent.raw_info(), info);
+        assert_eq!(torrent.info_hash(), InfoHash::of(info));
+        assert_eq!(torrent.announce(), [b"u"]);
+    }
+
+    #[test]
+    fn what_stands_outside_info_is_told() {
+        let list = |items: &[&str]| Item::List(items.iter().map(|i| Item::bytes(*i)).collect());
+        let tiers = vec![list(&["http://a", "http://b"]), Item::from(1), list(&["http://a"])];
+        let torrent = Item::dictionary([
+            ("info", info(&[("private", Some(1.into()))])),
+            ("announce", Item::bytes("http://a")),
+            ("announce-list", Item::List(tiers)),
+            ("comment", Item::bytes("hello")),
+            ("created by", Item::from(1)),
+            ("creation date", Item::from(-1)),
+            ("minisign", Item::bytes("untrusted comment: x\n")),
+        ]);
+        let torrent = Metainfo::parse(&torrent.encode()).unwrap();
+        assert!(torrent.is_private());
+        assert_eq!(torrent.announce(), [b"http://a", b"http://b"]);
+        assert_eq!((torrent.comment(), torrent.created_by()), (Some(&b"hello"[..]), None));
+        assert_eq!(torrent.created(), Some(-1));
+        assert_eq!(torrent.minisign(), Some(&b"untrusted comment: x\n"[..]));
+    }
+
+    #[test]
+    fn what_is_decided_upon_must_make_sense_outside_info_too() {
+        let message = |key: &str, value: Item| {
+            let torrent = Item::dictionary([("info", info(&[])), (key, value)]).encode();
+            Metainfo::parse(&torrent).unwrap_err().to_string()
+        };
+        let date = message("creation date", Item::bytes("now"));
+        assert_eq!(date, "its key `creation date` is not an integer");
+        assert_eq!(message("minisign", 1.into()), "its key `minisign` is not a string");
+    }
+
+    #[test]
+    fn info_must_be_a_dictionary_with_one_spelling() {
+        let message = |bytes: &[u8]| Metainfo::parse(bytes).unwrap_err().to_string();
+        assert_eq!(message(b"de"), "its key `info` is missing");
+        assert_eq!(message(b"d4:infolee"), "its key `info` is not a dictionary");
+        let twice = message(b"d4:infod6:lengthi0e6:lengthi1eee");
+        assert_eq!(twice, "it is not proper bencode: at byte 19: a dictionary has a key twice");
+        let unsorted = message(b"d4:infod4:name1:a6:lengthi0eee");
+        let text = "it is not proper bencode: at byte 17: a dictionary's keys are out of order";
+        assert_eq!(unsorted, text);
+        let infos = message(b"d4:infode4:infodee");
+        let text = "it is not proper bencode: at byte 9: a dictionary has a key twice";
+        assert_eq!(infos, text);
+    }
+
+    #[test]
+    fn the_name_is_one_path_component() {
+        for (name, flaw) in [
+            ("", "is empty"),
+            (".", "has a `.` or `..` in it"),
+            ("..", "has a `.` or `..` in it"),
+            ("a/b", "has a slash or a NUL byte in a name"),
+            ("/", "has a slash or a NUL byte in a name"),
+            ("a\0", "has a slash or a NUL byte in a name"),
+        ] {
+            refused(&[("name", Some(Item::bytes(name)))], &format!("its key `info.name` {flaw}"));
+        }
+        refused(&[("name", None)], "its key `info.name` is missing");
+        refused(&[("name", Some(1.into()))], "its key `info.name` is not a string");
+        let odd = b"a\n\xFF $(x);\"".to_vec();
+        let torrent = parse(info(&[("name", Some(Item::bytes(odd.clone())))])).unwrap();
+        assert_eq!(torrent.name(), odd);
+    }
+
+    #[test]
+    fn pieces_fit_the_length_exactly() {
+        let pieces = |bytes: usize| [("pieces", Some(Item::bytes(vec![0; bytes])))];
+        let text = "its key `info.pieces` is 59 bytes long, which is not a multiple of 20";
+        refused(&pieces(59), text);
+        let text = |n| format!("its key `info.pieces` has {n} hashes where the length needs 3");
+        refused(&pieces(40), &text(2));
+        refused(&pieces(80), &text(4));
+        refused(&pieces(0), &text(0));
+        refused(&[("pieces", None)], "its key `info.pieces` is missing");
+        let key = "its key `info.piece length`";
+        let piece_length = |n: i64| [("piece length", Some(n.into()))];
+        refused(&piece_length(0), &format!("{key} is zero"));
+        refused(&piece_length(-4), &format!("{key} is negative"));
+        refused(&piece_length((1 << 30) + 1), &format!("{key} is larger than 1073741824"));
+        refused(&[("piece length", None)], &format!("{key} is missing"));
+        let most = [("piece length", Some((1 << 30).into())), pieces(20)[0].clone()];
+        assert_eq!(parse(info(&most)).unwrap().piece_size(0), 10);
+    }
+
+    #[test]
+    fn one_file_or_many_but_not_both_nor_neither() {
+        let files = |files| ("files", Some(Item::List(files)));
+        let text = "its key `info.files` stands beside `info.length`, \
+                    but a torrent has one file or many";
+        refused(&[files(vec![entry(10, "a")])], text);
+        refused(&[("length", None)], "its key `info.length` is missing");
+        let not_a_list = [("length", None), ("files", Some(1.into()))];
+        refused(&not_a_list, "its key `info.files` is not a list");
+        let many = [("length", None), files(vec![entry(4, "a"), entry(6, "b")])];
+        let torrent = parse(info(&many)).unwrap();
+        assert!(torrent.is_multi_file());
+        assert_eq!((torrent.files().len(), torrent.total_length()), (2, 10));
+        let padding = ("attr", Some(Item::bytes("p")));
+        let text = "its key `info.attr` makes padding or a link of the torrent's only file";
+        refused(&[padding], text);
+    }
+
+    #[test]
+    fn lengths_do_not_wrap() {
+        // the sum is 10 modulo 2^64
+        let files = vec![entry(i64::MAX, "a"), entry(i64::MAX, "b"), entry(12, "c")];
+        let text = "its key `info.files` has lengths whose sum is too large";
+        refused(&[("length", None), ("files", Some(Item::List(files)))], text);
+        let files = vec![entry(i64::MAX, "a"), entry(1, "b")];
+        refused(&[("length", None), ("files", Some(Item::List(files)))], text);
+    }
+
+    #[test]
+    fn version_2_is_recognised() {
+        let tree = [
+            ("meta version", Some(Item::from(2))),
+            ("file tree", Some(Item::dictionary([("shop.tar", Item::from(1))]))),
+        ];
+        assert!(parse(info(&tree)).unwrap().is_hybrid());
+        let mut alone = tree.to_vec();
+        alone.extend([("pieces", None), ("length", None)]);
+        let text = "it is a torrent of BitTorrent v2 only, \
+                    and only v1 and hybrid torrents are supported";
+        refused(&alone, text);
+    }
+}
