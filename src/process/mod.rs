@@ -1,0 +1,31 @@
+//! The process itself: who it is, whose rights it has, what it inherited from its parent.
+//!
+//! A door to the world: everything here asks or tells the kernel about processes, and nothing
+//! else in the hook does. There is no state; what a killed process leaves behind is told by
+//! [`Who`], which the lock's line carries, and ended by [`end_group`].
+
+mod detach;
+mod group;
+mod owner;
+mod who;
+
+pub use detach::detach;
+pub use group::end_group;
+pub use owner::{AS_OWNER, Owner, become_owner, owner_of, require_owner, run_as};
+pub use who::Who;
+
+/// Runs one ignored test of this binary in a process of its own, for what would change the whole
+/// test process: its user, its signals, its descriptors.
+#[cfg(test)]
+fn child_side(test: &str, case: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env("SEEDSHIP_TEST_CASE", case);
+    command
+}
+
+/// What [`child_side`] asked for; nothing when someone runs all ignored tests.
+#[cfg(test)]
+fn child_case() -> Option<String> {
+    std::env::var("SEEDSHIP_TEST_CASE").ok()
+}
