@@ -180,6 +180,12 @@ pub fn escaped(bytes: &[u8]) -> String {
     out
 }
 
+/// Text that may have been escaped already, as one line: like [`escaped`], but a backslash stays as
+/// it is. For the last step before a log or a table, where doubling it again would only blur.
+pub fn one_line(text: &str) -> String {
+    text.split('\\').map(|part| escaped(part.as_bytes())).collect::<Vec<_>>().join("\\")
+}
+
 /// Characters that print nothing but change how others print (bidirectional controls, separators).
 fn turns_text(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
@@ -220,6 +226,13 @@ mod tests {
     fn escaped_text_is_one_printable_line() {
         assert_eq!(escaped(b"a\nb\\c\xff\x1b[31m"), "a\\x0Ab\\\\c\\xFF\\x1B[31m");
         assert_eq!(escaped("é \u{202e}".as_bytes()), "é \\xE2\\x80\\xAE");
+    }
+
+    #[test]
+    fn one_line_adds_nothing_to_what_is_escaped() {
+        let text = escaped(b"a\nb\\c\xff\x1b[31m");
+        assert_eq!(one_line(&text), text);
+        assert_eq!(one_line("a\n\\\u{202e}"), "a\\x0A\\\\xE2\\x80\\xAE");
     }
 
     #[test]

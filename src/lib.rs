@@ -9,20 +9,26 @@ pub mod error;
 pub mod manifest;
 pub mod release;
 pub mod signature;
+pub mod table;
 // doors to the world
 pub mod checkpoint;
 pub mod disk;
 pub mod process;
 pub mod scgi;
 // stages, in the order of the pipeline
-pub mod choose;
-pub mod prune;
 pub mod rtorrent;
 pub mod store;
-pub mod switch;
-pub mod unpack;
 pub mod verify;
+pub mod unpack;
+pub mod choose;
+pub mod switch;
+pub mod prune;
+pub mod report;
 // stories
 pub mod settle;
+pub mod deploy;
+pub mod operate;
+pub mod sweep;
+pub mod look;
 // door
 pub mod cli;
