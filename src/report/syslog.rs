@@ -282,4 +282,50 @@ mod tests {
         syslog.send(Level::Info, &"é".repeat(LONGEST)).unwrap();
         assert!(receive(&daemon).ends_with("é…"));
     }
+
+    /// rsyslogd on a socket of its own, or `None` where it is not installed.
+    fn rsyslogd(dir: &Path) -> Option<std::process::Child> {
+        let line = "%syslogfacility-text%.%syslogseverity-text% %programname%:%msg%\\n";
+        let config = format!(
+            "module(load=\"imuxsock\" SysSock.Use=\"off\")\n\
+             input(type=\"imuxsock\" Socket=\"{0}/log\")\n\
+             template(name=\"line\" type=\"string\" string=\"{line}\")\n\
+             action(type=\"omfile\" file=\"{0}/out\" template=\"line\")\n",
+            dir.display()
+        );
+        std::fs::write(dir.join("rsyslog.conf"), config).unwrap();
+        let mut command = std::process::Command::new("rsyslogd");
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").arg("-n");
+        command.arg("-f").arg(dir.join("rsyslog.conf")).arg("-i").arg(dir.join("pid"));
+        command.spawn().ok()
+    }
+
+    #[test]
+    fn rsyslog_understands_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let Some(mut daemon) = rsyslogd(dir.path()) else {
+            println!("skipped: rsyslogd is not installed");
+            return;
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        let mut syslog = loop {
+            match Syslog::connect(&at(&dir), Facility::LOG_LOCAL3) {
+                Ok(syslog) => break syslog,
+                Err(e) if Instant::now() > until => panic!("rsyslogd did not start: {e}"),
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        syslog.send(Level::Warn, "shop 1.4.2 is live app=shop").unwrap();
+        let written = loop {
+            let text = std::fs::read_to_string(dir.path().join("out")).unwrap_or_default();
+            match text.lines().find(|line| line.contains("seedship")) {
+                Some(line) => break line.to_owned(),
+                None if Instant::now() > until => panic!("rsyslogd wrote {text:?}"),
+                None => std::thread::yield_now(),
+            }
+        };
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        assert_eq!(written, "local3.warning seedship: shop 1.4.2 is live app=shop");
+    }
 }
