@@ -5,7 +5,7 @@
 //! a group is touched only while it can be shown to be the dead process's own.
 
 use super::who::{Stat, Who};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, escaped};
 use nix::{
     errno::Errno,
     sys::signal::{Signal, killpg},
@@ -23,10 +23,10 @@ const POLL: Duration = Duration::from_millis(10);
 /// Ends what is left of a dead process's group: SIGTERM, and SIGKILL to what still runs a second
 /// later. Says whether there was anything to end. Returns within two seconds.
 ///
-/// Nothing is touched unless the group was led by that process (a group shared with a script or
-/// a pipeline is theirs), and nobody in it can be a stranger that got the number later. The
-/// kernel does not give a number away while a group bears it, so whoever is in the group and no
-/// older than its leader is a child of it.
+/// Nothing is touched unless the group was led by that process (a group shared with a script is
+/// the script's), in this boot, and everybody in it is younger. The kernel does not give a number
+/// away while a group bears it, so a stranger could be hit only if every child had ended, the
+/// number came round again, and its new leader had gone too, leaving children of the same user.
 pub fn end_group(who: &Who) -> Result<bool> {
     if who.is_alive() || !leads_its_own(who) || !is_left(who) {
         return Ok(false);
@@ -37,7 +37,8 @@ pub fn end_group(who: &Who) -> Result<bool> {
             return Ok(true);
         }
     }
-    let thing = format!("process group {} of a killed `{}`", who.group, who.command.escape_debug());
+    let thing =
+        format!("process group {} of a killed `{}`", who.group, escaped(who.command.as_bytes()));
     Err(Error::new(Exit::Again, "end", thing, "it still runs after SIGKILL"))
 }
 

@@ -12,7 +12,7 @@ mod who;
 pub use detach::detach;
 pub use group::end_group;
 pub use owner::{AS_OWNER, Owner, become_owner, owner_of, require_owner, run_as};
-pub use who::Who;
+pub use who::{Who, is_running};
 
 /// Runs one ignored test of this binary in a process of its own, for what would change the whole
 /// test process: its user, its signals, its descriptors.

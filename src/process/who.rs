@@ -45,8 +45,7 @@ impl Who {
     /// It still runs: its number is that of a process that started when it did, in this boot, and
     /// that is no zombie (rtorrent 0.16 never waits for its children).
     pub fn is_alive(&self) -> bool {
-        self.is_of_this_boot()
-            && Stat::of(self.pid).is_some_and(|stat| stat.start == self.start && stat.runs())
+        self.is_of_this_boot() && is_running(self.pid, self.start)
     }
 
     pub(super) fn is_of_this_boot(&self) -> bool {
@@ -84,6 +83,11 @@ impl fmt::Display for Who {
             None => f.write_str("-"),
         }
     }
+}
+
+/// A process with that number and start time (clock ticks since boot) runs and is no zombie.
+pub fn is_running(pid: u32, start: u64) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.start == start && stat.runs())
 }
 
 /// Text in one word, to be read back by [`unescaped`].
