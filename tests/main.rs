@@ -1,9 +1,11 @@
-//! The integration tests: one binary, so that they are linked once.
+//! The integration tests: one binary, a module a subject, real programs on loopback.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a helper of a test fails the test; clippy knows only the functions marked #[test]"
+    reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
 mod layers;
+mod rc;

@@ -1,0 +1,228 @@
+//! The lab's directory, what waits in it, and what cleans it up.
+//!
+//! Whoever started a program kills it on drop. A test can die without running any destructor
+//! (time-out, `kill -9`, Ctrl-C in the demonstration), and a hook may have left its process group
+//! on purpose. So each lab has a **reaper**: a shell that blocks on a pipe from this process. When
+//! the pipe closes, for whatever reason, it kills every process that carries the lab's mark in its
+//! environment, by pid, and removes the directory.
+
+use std::fmt;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::{During, Error, Result};
+use crate::nginx::Nginx;
+use crate::rtorrent::{Builder, Flavour};
+use crate::signer::Signer;
+use crate::torrent;
+use crate::tracker::Tracker;
+
+/// The environment variable that marks every process of a lab; its value is the lab's directory.
+pub(crate) const MARK: &str = "SEEDSHIP_LAB";
+
+/// One temporary directory with everything that runs in it. Clones are handles to the same lab;
+/// the last one, or the last program's owner, takes the directory away.
+#[derive(Clone, Debug)]
+pub struct Lab(Arc<Ground>);
+
+#[derive(Debug)]
+struct Ground {
+    path: PathBuf,
+    reaper: Child,
+    counter: AtomicU32,
+}
+
+/// `$1`: the mark. Reads until the pipe closes; twice, for a process may be forking meanwhile.
+const REAPER: &str = r#"
+cat > /dev/null
+for round in 1 2; do
+    for entry in $(grep -lzsxF "$2=$1" /proc/[0-9]*/environ); do
+        pid=${entry#/proc/}; kill -KILL "${pid%/environ}" 2> /dev/null
+    done
+done
+rm -rf "$1" || { sleep 0.2; rm -rf "$1"; }
+"#;
+
+impl Lab {
+    /// A new, empty lab.
+    pub fn new() -> Result<Self> {
+        let path = tempfile::Builder::new()
+            .prefix("seedship-lab-")
+            .tempdir()
+            .during("make the lab's directory")?
+            .keep();
+        let path = path.canonicalize().during("find the lab's directory")?;
+        // A web server run by root serves as another user: it must get in.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).during("open the lab")?;
+        let reaper = Command::new("bash")
+            .args(["-c", REAPER, "reaper"])
+            .args([path.as_os_str(), MARK.as_ref()])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .during("start the reaper")?;
+        Ok(Self(Arc::new(Ground { path, reaper, counter: AtomicU32::new(0) })))
+    }
+
+    /// A new lab for a test that needs this rtorrent. Where that cannot be had, says so on
+    /// standard error and returns `None`: the test is over.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    pub fn with(flavour: Flavour) -> Option<Self> {
+        match flavour.program().and_then(|_| Self::new()) {
+            Ok(lab) => Some(lab),
+            Err(reason) => {
+                eprintln!("skipped: {reason}");
+                None
+            }
+        }
+    }
+
+    /// The lab's directory: absolute, short, without a symlink in it, 0755.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// A directory in the lab, made (0755 whatever the umask) if it is not there.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path().join(name);
+        fs::create_dir_all(&path).during(format!("make {}", path.display()))?;
+        let mut step = path.as_path();
+        while step != self.path() {
+            fs::set_permissions(step, fs::Permissions::from_mode(0o755))
+                .during(format!("open {}", step.display()))?;
+            step = step.parent().unwrap_or(self.path());
+        }
+        Ok(path)
+    }
+
+    /// A file in the lab with these bytes; the directories above it are made.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let path = self.path().join(name);
+        if let Some(parent) = name.rsplit_once('/').map(|(parent, _)| parent) {
+            self.folder(parent)?;
+        }
+        fs::write(&path, bytes).during(format!("write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// A name that nothing else in this lab has.
+    pub fn fresh(&self, stem: &str) -> String {
+        format!("{stem}{}", self.0.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// An rtorrent to be started from the shipped configuration.
+    pub fn rtorrent(&self, flavour: Flavour) -> Builder {
+        Builder::new(self.clone(), flavour)
+    }
+
+    /// A started tracker that serves the torrents it is told of.
+    pub fn tracker(&self) -> Result<Tracker> {
+        Tracker::start(self)
+    }
+
+    /// A started web server for a document root; often a `current` link that is not there yet.
+    pub fn nginx(&self, docroot: impl AsRef<Path>) -> Result<Nginx> {
+        Nginx::start(self, docroot.as_ref())
+    }
+
+    /// A torrent to be made of a file or directory.
+    pub fn torrent(&self, payload: impl AsRef<Path>) -> torrent::Builder<'_> {
+        torrent::Builder::new(self, payload.as_ref())
+    }
+
+    /// A new signing key.
+    pub fn signer(&self) -> Result<Signer> {
+        Signer::generate(self)
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        drop(self.reaper.stdin.take());
+        let _ = self.reaper.wait();
+    }
+}
+
+/// Whether this process may do everything: root ignores modes, and some programs drop to another
+/// user when root starts them.
+pub fn as_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// A TCP port of the loopback interface that was free a moment ago. Another process may take it
+/// before it is used: who gets one tries again with the next.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).during("find a free port")?;
+    Ok(listener.local_addr().during("find a free port")?.port())
+}
+
+/// The root of the checkout, where the shipped files are.
+pub fn workspace() -> &'static Path {
+    const CRATE: &str = env!("CARGO_MANIFEST_DIR");
+    Path::new(CRATE).ancestors().nth(2).unwrap_or(Path::new(CRATE))
+}
+
+/// Asks again every few milliseconds until `ask` has an answer; an error once `limit` is over.
+pub fn await_until<T>(
+    what: impl fmt::Display,
+    limit: Duration,
+    mut ask: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask()? {
+            return Ok(answer);
+        }
+        if begin.elapsed() > limit {
+            return Err(Error::new(format!("{what}: not within {limit:?}")));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// [`await_until`] for a condition, with 20 s: generous, for two test runs may share the machine.
+pub fn await_for(what: impl fmt::Display, mut condition: impl FnMut() -> bool) -> Result<()> {
+    await_until(what, Duration::from_secs(20), || Ok(condition().then_some(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::owned::Owned;
+
+    #[test]
+    fn the_reaper_ends_what_escaped_and_takes_the_directory_away() {
+        let lab = Lab::new().unwrap();
+        let path = lab.path().to_owned();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "setsid sleep 1000 & echo $!; wait"]);
+        let owner = Owned::spawn(&lab, "escape", &mut shell).unwrap();
+        let pid = await_until("its pid", Duration::from_secs(5), || {
+            let told = fs::read_to_string(owner.log()).unwrap_or_default();
+            Ok(told.strip_suffix('\n').map(|pid| PathBuf::from("/proc").join(pid)))
+        })
+        .unwrap();
+        await_for("a session of its own", || {
+            fs::read(pid.join("cmdline")).is_ok_and(|c| c.starts_with(b"sleep"))
+        })
+        .unwrap();
+        drop(owner);
+        assert!(pid.exists(), "it has left the group, so its owner cannot reach it");
+        drop(lab);
+        assert!(!path.exists());
+        await_for("its end", || {
+            fs::read_to_string(pid.join("stat")).map_or(true, |stat| stat.contains(") Z "))
+        })
+        .unwrap();
+    }
+}

@@ -1,0 +1,412 @@
+//! Real rtorrents, started from the shipped `rtorrent.rc.example`.
+//!
+//! A [`Node`] reads the example, gives the block at its top the lab's own paths, and changes
+//! nothing else but what a test asks for by name: so what is tested is what is shipped. Each
+//! change must find its line, so a test fails when the example loses it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::error::{During, Error, Result};
+use crate::lab::{Lab, await_until, free_port, workspace};
+use crate::owned::Owned;
+use crate::rpc::{self, Value};
+use crate::torrent::Torrent;
+
+/// Which rtorrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// The system's: 0.9.8 on Debian 12 and 13.
+    Old,
+    /// 0.16 of Debian sid, unpacked by `scripts/rtorrent-sid`.
+    Sid,
+}
+
+impl Flavour {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Old, Self::Sid];
+
+    /// The program, or why it cannot be had on this machine.
+    pub fn program(self) -> Result<PathBuf> {
+        match self {
+            Self::Old => std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+                .map(|folder| folder.join("rtorrent"))
+                .find(|program| program.is_file())
+                .ok_or_else(|| Error::new("rtorrent is not installed (scripts/install does it)")),
+            Self::Sid => {
+                let folder = workspace().join(".lab/rtorrent-sid");
+                let program = folder.join("rtorrent");
+                if program.is_file() {
+                    return Ok(program);
+                }
+                let reason = fs::read_to_string(folder.join("unavailable"));
+                let reason = reason.unwrap_or_else(|_| {
+                    "rtorrent of Debian sid was not fetched (scripts/rtorrent-sid does it)".into()
+                });
+                Err(Error::new(reason.trim_end()))
+            }
+        }
+    }
+}
+
+/// An rtorrent that is not started yet.
+#[derive(Debug)]
+pub struct Builder {
+    lab: Lab,
+    flavour: Flavour,
+    name: Option<String>,
+    hook: PathBuf,
+    env: Vec<(OsString, OsString)>,
+    edits: Vec<Edit>,
+    lines: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Edit {
+    /// The value of a name in the block at the top.
+    Block(String, String),
+    /// First run and interval of a schedule, in seconds.
+    Schedule(String, u32, u32),
+}
+
+impl Builder {
+    pub(crate) fn new(lab: Lab, flavour: Flavour) -> Self {
+        let hook = PathBuf::from("/bin/true");
+        let (env, edits, lines) = (Vec::new(), Vec::new(), Vec::new());
+        Self { lab, flavour, name: None, hook, env, edits, lines }
+    }
+
+    /// Its name and that of its directory in the lab; otherwise `rt0`, `rt1` …
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// The program bound to `finished` and `sweep`; otherwise `/bin/true`, for a plain seeder.
+    #[must_use]
+    pub fn hook(mut self, program: impl AsRef<Path>) -> Self {
+        self.hook = program.as_ref().to_owned();
+        self
+    }
+
+    /// A variable of rtorrent's environment, which the hook inherits.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Another value for a name of the block at the top, such as `("min_free", "1M")`.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.edits.push(Edit::Block(name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another rhythm for a schedule: `seedship_sweep`, `watch_poll`, `watch_untied`,
+    /// `low_diskspace`. Seconds; a first run a week away switches it off.
+    #[must_use]
+    pub fn schedule(mut self, name: &str, first: u32, every: u32) -> Self {
+        self.edits.push(Edit::Schedule(name.to_owned(), first, every));
+        self
+    }
+
+    /// One more line at the end of the rc.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// Starts it and waits until it answers.
+    pub fn start(self) -> Result<Node> {
+        let name = self.name.unwrap_or_else(|| self.lab.fresh("rt"));
+        let base = self.lab.folder(&name)?;
+        let mut node = Node {
+            program: self.flavour.program()?,
+            flavour: self.flavour,
+            rc: base.join("rtorrent.rc"),
+            text: String::new(),
+            lab: self.lab,
+            name,
+            base,
+            env: self.env,
+            port: 0,
+            process: None,
+        };
+        node.text = node.adapted(&self.hook, &self.edits, &self.lines)?;
+        node.start()?;
+        Ok(node)
+    }
+}
+
+/// A running rtorrent. Dropping it kills it at once, as a power cut would.
+#[derive(Debug)]
+pub struct Node {
+    lab: Lab,
+    flavour: Flavour,
+    program: PathBuf,
+    name: String,
+    base: PathBuf,
+    rc: PathBuf,
+    text: String,
+    env: Vec<(OsString, OsString)>,
+    port: u16,
+    process: Option<Owned>,
+}
+
+/// Stands in the text for the port, which is chosen anew at each start.
+const PORT: &str = "LAB-PORT";
+
+impl Node {
+    /// The shipped example with the lab's values.
+    fn adapted(&self, hook: &Path, edits: &[Edit], lines: &[String]) -> Result<String> {
+        let example = workspace().join("rtorrent.rc.example");
+        let mut text = fs::read_to_string(&example).during("read rtorrent.rc.example")?;
+        set_in_block(&mut text, "base", &self.base.display().to_string())?;
+        set_in_block(&mut text, "run", &self.run().display().to_string())?;
+        set_in_block(&mut text, "seedship", &hook.display().to_string())?;
+        set_in_block(&mut text, "ports", PORT)?;
+        for edit in edits {
+            match edit {
+                Edit::Block(name, value) => set_in_block(&mut text, name, value)?,
+                Edit::Schedule(name, first, every) => reschedule(&mut text, name, *first, *every)?,
+            }
+        }
+        // Loopback only, under the names of both versions.
+        text.push_str("catch = {network.bind_address.set=127.0.0.1}\n");
+        text.push_str("catch = {network.bind_address.ipv4.set=127.0.0.1}\n");
+        lines.iter().for_each(|line| text.push_str(&format!("{line}\n")));
+        Ok(text)
+    }
+
+    /// Starts it again after [`Node::stop`] or [`Node::kill`], with the same session. Another
+    /// port is taken each time; if somebody took it meanwhile, again another.
+    pub fn start(&mut self) -> Result<()> {
+        let mut attempt = 1;
+        while let Err(failure) = self.start_once() {
+            self.process = None;
+            attempt += 1;
+            if attempt > 3 {
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn start_once(&mut self) -> Result<()> {
+        self.port = free_port()?;
+        let range = format!("{0}-{0}", self.port);
+        fs::write(&self.rc, self.text.replace(PORT, &range)).during("write an rtorrent.rc")?;
+        let import = format!("import={}", self.rc.display());
+        let mut command = Command::new(&self.program);
+        command.args(["-n", "-o", &import]).current_dir(&self.base);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let mut process = Owned::spawn(&self.lab, &self.name, &mut command)?;
+        // An earlier life leaves its socket behind: ask, do not look.
+        process.await_ready(|| self.rpc("system.pid", &[]).is_ok())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Ends it as an operator would (SIGINT), and waits.
+    pub fn stop(&mut self) -> Result<()> {
+        self.end(Signal::SIGINT)
+    }
+
+    /// Ends it with SIGKILL, itself alone: a hook that runs goes on. The session may be stale.
+    pub fn kill(&mut self) -> Result<()> {
+        self.end(Signal::SIGKILL)
+    }
+
+    fn end(&mut self, signal: Signal) -> Result<()> {
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        process.signal(signal)?;
+        process.await_end(Duration::from_secs(20))?;
+        Ok(())
+    }
+
+    /// [`Node::stop`], then [`Node::start`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop()?;
+        self.start()
+    }
+
+    /// Its name in the lab.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    /// Its kind.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Owned::pid)
+    }
+    /// The directory of everything it has.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+    /// Its session directory.
+    pub fn session(&self) -> PathBuf {
+        self.base.join("session")
+    }
+    /// Where payloads arrive.
+    pub fn download(&self) -> PathBuf {
+        self.base.join("download")
+    }
+    /// Its watch directory.
+    pub fn watch_folder(&self) -> PathBuf {
+        self.base.join("watch")
+    }
+    /// The closed directory of its socket.
+    pub fn run(&self) -> PathBuf {
+        self.base.join("run")
+    }
+    /// Its control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.run().join("rpc.sock")
+    }
+    /// Where its peers connect, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Calls a method.
+    pub fn rpc(&self, method: &str, params: &[Value]) -> Result<Value> {
+        rpc::call(&self.socket(), method, params)
+    }
+
+    /// Asks a download for a number; `None` if it is not loaded.
+    pub fn number(&self, method: &str, hash: &str) -> Option<i64> {
+        self.rpc(method, &[hash.into()]).ok()?.int()
+    }
+
+    /// Asks a download for a text; `None` if it is not loaded.
+    pub fn text(&self, method: &str, hash: &str) -> Option<String> {
+        Some(self.rpc(method, &[hash.into()]).ok()?.text()?.to_owned())
+    }
+
+    /// The info hashes of what it has, in its own order.
+    pub fn downloads(&self) -> Result<Vec<String>> {
+        let list = self.rpc("download_list", &["".into()])?;
+        Ok(list.items().iter().filter_map(|hash| hash.text().map(str::to_owned)).collect())
+    }
+
+    /// Drops a .torrent into the watch directory as an operator should: written elsewhere, renamed
+    /// in. Returns its place there.
+    pub fn drop_torrent(&self, bytes: &[u8], file_name: &str) -> Result<PathBuf> {
+        let elsewhere = self.base.join(self.lab.fresh(".drop"));
+        let there = self.watch_folder().join(file_name);
+        fs::write(&elsewhere, bytes).during("write a .torrent")?;
+        fs::rename(&elsewhere, &there).during(format!("rename to {}", there.display()))?;
+        Ok(there)
+    }
+
+    /// [`Node::drop_torrent`] under the name `HASH.torrent`.
+    pub fn watch(&self, torrent: &Torrent) -> Result<PathBuf> {
+        self.drop_torrent(&torrent.bytes, &format!("{}.torrent", torrent.hash))
+    }
+
+    /// Loads and starts a torrent over the socket instead, and waits until it is known.
+    /// `commands` are run at its load, such as `d.directory.set="/some/where"`.
+    pub fn load(&self, torrent: &Torrent, commands: &[&str]) -> Result<()> {
+        let mut params = vec![Value::from(""), Value::from(torrent.bytes.as_slice())];
+        params.extend(commands.iter().map(|command| Value::from(*command)));
+        self.rpc("load.raw_start", &params)?;
+        self.await_loaded(&torrent.hash)
+    }
+
+    /// Tells a loaded, active download of another node that has it, tracker or not.
+    pub fn add_peer(&self, hash: &str, peer: &Node) -> Result<()> {
+        let address = format!("127.0.0.1:{}", peer.port());
+        self.rpc("add_peer", &[hash.into(), (&address).into()]).map(drop)
+    }
+
+    /// Puts the payload into the download directory, loads the torrent and waits until it seeds.
+    pub fn seed(&self, torrent: &Torrent, payload: &Path) -> Result<()> {
+        let place = self.download().join(&torrent.name);
+        let copied = Command::new("cp")
+            .args(["-a", "--reflink=auto", "-T"])
+            .args([payload, &place])
+            .status()
+            .during("copy a payload")?;
+        if !copied.success() {
+            return Err(Error::new(format!("copy {}: {copied}", payload.display())));
+        }
+        self.load(torrent, &[])?;
+        self.await_complete(&torrent.hash)?;
+        self.await_that("seeding", || self.number("d.is_active", &torrent.hash) == Some(1))
+    }
+
+    /// Waits until the download is known.
+    pub fn await_loaded(&self, hash: &str) -> Result<()> {
+        self.await_that("loaded", || self.number("d.complete", hash).is_some())
+    }
+
+    /// Waits until every byte is there. The asking itself hurries 0.9.8 along, whose main loop
+    /// sleeps to the next full second unless somebody calls.
+    pub fn await_complete(&self, hash: &str) -> Result<()> {
+        self.await_that("complete", || {
+            self.number("d.complete", hash) == Some(1) && self.number("d.hashing", hash) == Some(0)
+        })
+    }
+
+    /// Waits until the download is no longer known.
+    pub fn await_gone(&self, hash: &str) -> Result<()> {
+        self.await_that("gone", || {
+            self.downloads().is_ok_and(|all| !all.iter().any(|one| one == hash))
+        })
+    }
+
+    /// Waits for a condition, calling rtorrent all the while; an error names node and condition.
+    pub fn await_that(&self, what: &str, mut condition: impl FnMut() -> bool) -> Result<()> {
+        await_until(format!("{}: {what}", self.name), Duration::from_secs(30), || {
+            Ok(condition().then_some(()))
+        })
+    }
+}
+
+/// Sets `cfg.NAME` in the block at the top to a quoted text or, where it holds one, a number.
+fn set_in_block(text: &mut String, name: &str, value: &str) -> Result<()> {
+    let begin = format!("method.insert = cfg.{name},");
+    edit_line(text, &begin, |line| {
+        let (head, _) = line.split_at(line.rfind("|const|")? + "|const|".len());
+        match line[head.len()..].starts_with("value") {
+            true => Some(format!("{head}value, {value}")),
+            false => Some(format!("{head}string, \"{value}\"")),
+        }
+    })
+}
+
+/// Gives a schedule another first run and interval.
+fn reschedule(text: &mut String, name: &str, first: u32, every: u32) -> Result<()> {
+    let begin = format!("schedule = {name},");
+    edit_line(text, &begin, |line| {
+        let command = line.splitn(4, ',').nth(3)?;
+        Some(format!("{begin} {first}, {every},{command}"))
+    })
+}
+
+/// Replaces the one line that begins so.
+fn edit_line(
+    text: &mut String,
+    begin: &str,
+    change: impl Fn(&str) -> Option<String>,
+) -> Result<()> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut found = lines.iter_mut().filter(|line| line.starts_with(begin));
+    let (Some(line), None) = (found.next(), found.next()) else {
+        return Err(Error::new(format!("rtorrent.rc.example: not one line begins `{begin}`")));
+    };
+    *line = change(line).ok_or_else(|| Error::new(format!("not understood: {line}")))?;
+    *text = lines.join("\n") + "\n";
+    Ok(())
+}
