@@ -218,6 +218,7 @@ impl<'a> Xml<'a> {
                 let name = unescape(self.until("</name>")?);
                 self.skip_to("<value>")?;
                 fields.push((name, self.value()?));
+                self.skip_to("</member>")?;
             }
             self.skip_to("</struct>")?;
             Value::Struct(fields)
@@ -252,7 +253,7 @@ mod tests {
             Value::from("a <b> & \"c\""),
             Value::from(""),
             Value::Array(vec![]),
-            Value::Struct(vec![("k".into(), Value::from("v"))]),
+            Value::Struct(vec![("k".into(), Value::from("v")), ("l".into(), Value::Int(1))]),
         ]);
         let mut xml = String::new();
         write_value(&value, &mut xml);

@@ -324,8 +324,11 @@ impl Node {
         self.await_loaded(&torrent.hash)
     }
 
-    /// Tells a loaded, active download of another node that has it, tracker or not.
+    /// Tells a loaded download of another node that has it, tracker or not. Waits until its hash
+    /// check is over: a handshake during the check fails, and rtorrent does not dial that address
+    /// again for ten minutes. (It says `d.is_active` long before that.)
     pub fn add_peer(&self, hash: &str, peer: &Node) -> Result<()> {
+        self.await_checked(hash)?;
         let address = format!("127.0.0.1:{}", peer.port());
         self.rpc("add_peer", &[hash.into(), (&address).into()]).map(drop)
     }
@@ -343,12 +346,20 @@ impl Node {
         }
         self.load(torrent, &[])?;
         self.await_complete(&torrent.hash)?;
-        self.await_that("seeding", || self.number("d.is_active", &torrent.hash) == Some(1))
+        self.await_checked(&torrent.hash)
     }
 
     /// Waits until the download is known.
     pub fn await_loaded(&self, hash: &str) -> Result<()> {
         self.await_that("loaded", || self.number("d.complete", hash).is_some())
+    }
+
+    /// Waits until its hash check is over and it is started.
+    fn await_checked(&self, hash: &str) -> Result<()> {
+        self.await_that("checked and started", || {
+            let is = |method| self.number(method, hash) == Some(1);
+            is("d.is_hash_checked") && is("d.is_active")
+        })
     }
 
     /// Waits until every byte is there. The asking itself hurries 0.9.8 along, whose main loop

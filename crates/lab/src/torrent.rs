@@ -103,14 +103,17 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Makes it: private, version 1.
+    /// Makes it: version 1, and private if it has a tracker. Without one it must not be: rtorrent
+    /// takes the peers of a private torrent from its tracker alone and refuses `add_peer`.
     pub fn make(self) -> Result<Torrent> {
         let out = self.lab.path().join(self.lab.fresh("made.torrent-"));
         let nowhere = || "http://127.0.0.1:9/announce".to_owned();
         let announce = self.tracker.map_or_else(nowhere, Tracker::announce);
         let mut command = Command::new("mktorrent");
-        command.args(["-p", "-l", &self.piece_power.to_string(), "-a", &announce, "-o"]);
-        command.arg(&out);
+        command.args(["-l", &self.piece_power.to_string(), "-a", &announce, "-o"]).arg(&out);
+        if self.tracker.is_some() {
+            command.arg("-p");
+        }
         if let Some(name) = &self.name {
             command.arg("-n").arg(name);
         }

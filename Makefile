@@ -1,0 +1,51 @@
+# One set of features everywhere, so that nothing is compiled twice. `checkpoints` are the named
+# kill points of the crash tests; a release build has none.
+SHELL    := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fuzz clean install
+FEATURES := --workspace --features seedship/checkpoints
+FUZZ_SECONDS ?= 60
+
+help:
+	@echo 'make demo [SITE=DIR]   watch a release go live: real rtorrents, load, kills (60 s)'
+	@echo 'make test              every test, with real programs'
+	@echo 'make lint              format, clippy, dependencies'
+	@echo 'make fuzz              long runs of the fuzz targets (FUZZ_SECONDS=60 each)'
+	@echo 'make clean             remove what was built and fetched'
+
+install:
+	@scripts/install
+
+demo: install
+	@cargo build --quiet $(FEATURES)
+	@target/debug/demo $(if $(SITE),--site '$(SITE)')
+
+test: install
+	@scripts/rtorrent-sid
+	@nextest=$$(scripts/tool cargo-nextest); "$$nextest" nextest run $(FEATURES)
+	@# Examples in doc comments are tests too; nextest does not run them.
+	@cargo test --quiet --doc $(FEATURES)
+
+lint:
+	cargo fmt --all --check
+	cargo clippy $(FEATURES) --all-targets -- -D warnings
+	@deny=$$(scripts/tool cargo-deny); \
+	"$$deny" --log-level error --workspace check bans licenses sources; \
+	if said=$$("$$deny" --workspace fetch db 2>&1); then \
+	    "$$deny" --workspace check advisories; \
+	else \
+	    echo "advisories not checked: $$(tail -n1 <<< "$$said")"; \
+	fi
+
+# Needs nothing but the stable toolchain.
+fuzz:
+	@fuzz=$$(scripts/tool cargo-fuzz); export RUSTC_BOOTSTRAP=1; \
+	for target in $$("$$fuzz" list); do \
+	    echo "== $$target"; \
+	    "$$fuzz" run "$$target" -- -max_total_time=$(FUZZ_SECONDS); \
+	done
+
+clean:
+	cargo clean
+	rm -rf .lab fuzz/target
