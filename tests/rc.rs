@@ -201,8 +201,8 @@ fn the_settings_read_back(lab: &Lab, flavour: Flavour) {
     let ask = |method: &str| node.rpc(method, &["".into()]).unwrap().to_string();
     assert_eq!(ask("session.path"), format!("{}/", node.session().display()));
     assert_eq!(ask("directory.default"), node.download().display().to_string());
-    assert_eq!(ask("network.port_range"), format!("{0}-{0}", node.port()));
-    assert_eq!(ask("network.listen.port"), node.port().to_string());
+    assert_eq!(ask("network.port_range"), format!("{0}-{0}", node.address().port()));
+    assert_eq!(ask("network.listen.port"), node.address().port().to_string());
     assert_eq!(ask("network.port_random"), "0");
     assert!(ask("dht.statistics").contains("dht=disable"));
     assert_eq!(ask("protocol.pex"), "0");

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -159,11 +159,21 @@ pub fn as_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// A TCP port of the loopback interface that was free a moment ago. Another process may take it
-/// before it is used: who gets one tries again with the next.
-pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).during("find a free port")?;
+/// A TCP port of this address that was free a moment ago. Another process may take it before it
+/// is used: who gets one tries again with the next.
+pub fn free_port(address: Ipv4Addr) -> Result<u16> {
+    let listener = TcpListener::bind((address, 0)).during("find a free port")?;
     Ok(listener.local_addr().during("find a free port")?.port())
+}
+
+/// A loopback address that no other node has. rtorrent knows one peer an address, whatever its
+/// port: nodes that shared 127.0.0.1 would, now and then, refuse each other for ten minutes.
+pub(crate) fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let [.., node] = (NEXT.fetch_add(1, Ordering::Relaxed) % 254 + 1).to_be_bytes();
+    // The upper half of 127/8: not where programs of the machine itself listen.
+    Ipv4Addr::new(127, high | 128, low, node)
 }
 
 /// The root of the checkout, where the shipped files are.

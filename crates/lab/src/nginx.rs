@@ -1,7 +1,7 @@
 //! A real web server: nginx with a configuration of its own, on a port of its own.
 
 use std::fs;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
@@ -33,7 +33,7 @@ impl Nginx {
     fn start_once(lab: &Lab, docroot: &Path) -> Result<Self> {
         let name = lab.fresh("nginx");
         let folder = lab.folder(&name)?;
-        let port = free_port()?;
+        let port = free_port(Ipv4Addr::LOCALHOST)?;
         let rc = folder.join("nginx.conf");
         fs::write(&rc, configuration(&folder, docroot, port)).during("write nginx.conf")?;
         // Debian has it in /usr/sbin, which is in no ordinary user's PATH.

@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::error::{During, Error, Result};
-use crate::lab::{Lab, await_until, free_port, workspace};
+use crate::lab::{Lab, await_until, free_port, own_address, workspace};
 use crate::owned::Owned;
 use crate::rpc::{self, Value};
 use crate::torrent::Torrent;
@@ -137,6 +138,7 @@ impl Builder {
             name,
             base,
             env: self.env,
+            address: own_address(),
             port: 0,
             process: None,
         };
@@ -157,6 +159,7 @@ pub struct Node {
     rc: PathBuf,
     text: String,
     env: Vec<(OsString, OsString)>,
+    address: Ipv4Addr,
     port: u16,
     process: Option<Owned>,
 }
@@ -179,9 +182,9 @@ impl Node {
                 Edit::Schedule(name, first, every) => reschedule(&mut text, name, *first, *every)?,
             }
         }
-        // Loopback only, under the names of both versions.
-        text.push_str("catch = {network.bind_address.set=127.0.0.1}\n");
-        text.push_str("catch = {network.bind_address.ipv4.set=127.0.0.1}\n");
+        // Loopback only, on an address of its own, under the names of all versions.
+        text.push_str(&format!("catch = {{network.bind_address.set={}}}\n", self.address));
+        text.push_str(&format!("catch = {{network.bind_address.ipv4.set={}}}\n", self.address));
         lines.iter().for_each(|line| text.push_str(&format!("{line}\n")));
         Ok(text)
     }
@@ -201,7 +204,7 @@ impl Node {
     }
 
     fn start_once(&mut self) -> Result<()> {
-        self.port = free_port()?;
+        self.port = free_port(self.address)?;
         let range = format!("{0}-{0}", self.port);
         fs::write(&self.rc, self.text.replace(PORT, &range)).during("write an rtorrent.rc")?;
         let import = format!("import={}", self.rc.display());
@@ -274,9 +277,10 @@ impl Node {
     pub fn socket(&self) -> PathBuf {
         self.run().join("rpc.sock")
     }
-    /// Where its peers connect, on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Where its peers connect: a loopback address of its own, the same for its whole life, and a
+    /// port that is another after each start.
+    pub fn address(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.address, self.port)
     }
 
     /// Calls a method.
@@ -329,8 +333,7 @@ impl Node {
     /// again for ten minutes. (It says `d.is_active` long before that.)
     pub fn add_peer(&self, hash: &str, peer: &Node) -> Result<()> {
         self.await_checked(hash)?;
-        let address = format!("127.0.0.1:{}", peer.port());
-        self.rpc("add_peer", &[hash.into(), (&address).into()]).map(drop)
+        self.rpc("add_peer", &[hash.into(), (&peer.address().to_string()).into()]).map(drop)
     }
 
     /// Puts the payload into the download directory, loads the torrent and waits until it seeds.

@@ -42,7 +42,7 @@ impl Tracker {
         let name = lab.fresh("tracker");
         let folder = lab.folder(&name)?;
         let list = lab.write(&format!("{name}/allowed"), "")?;
-        let port = free_port()?;
+        let port = free_port(Ipv4Addr::LOCALHOST)?;
         let mut command = Command::new("opentracker");
         command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-P", &port.to_string()]);
         match as_root() {
