@@ -1,0 +1,227 @@
+//! The questions and requests that Seedship has for a running rtorrent.
+//!
+//! Names are never asked for: they come from the .torrent, which the info hash covers. What is
+//! asked works unchanged on rtorrent 0.9.8 and 0.16.
+
+use super::{Address, Download, Timeouts};
+use crate::error::{Error, Exit, Result, quoted};
+use crate::release::Unix;
+use crate::scgi::{Answer, Failure, Request, Scgi};
+use metainfo::{InfoHash, Metainfo};
+use std::{
+    ffi::OsString,
+    fs::OpenOptions,
+    io::Read,
+    os::unix::{ffi::OsStringExt, fs::OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// What is asked of a download, in the order in which [`Client::read`] takes it.
+const FIELDS: [&str; 6] =
+    ["d.hash", "d.complete", "d.hashing", "d.directory", "d.tied_to_file", "d.timestamp.finished"];
+
+/// The largest watch file that is looked into to learn whose it is.
+const WATCH_FILE_MAX: u64 = 16 << 20;
+
+/// rtorrent, by its socket. Connects for each question and keeps nothing.
+#[derive(Clone, Debug)]
+pub struct Client {
+    scgi: Scgi,
+}
+
+impl Client {
+    /// A client that will ask at `address`.
+    pub fn new(address: Address, timeouts: Timeouts) -> Self {
+        Self { scgi: Scgi::new(address, timeouts) }
+    }
+
+    /// rtorrent's version: `0.9.8`.
+    ///
+    /// # Errors
+    /// Here as in every question: 69 if rtorrent cannot be reached, does not answer in time, or
+    /// refuses.
+    pub fn version(&self) -> Result<String> {
+        const ASKED: &str = "system.client_version";
+        let version = self.ask(ASKED)?;
+        Ok(String::from_utf8_lossy(text(&version).map_err(|e| e.asking(ASKED))?).into_owned())
+    }
+
+    /// The session directory.
+    pub fn session_path(&self) -> Result<PathBuf> {
+        const ASKED: &str = "session.path";
+        let path = self.ask(ASKED)?;
+        self.absolute(path_of(text(&path).map_err(|e| e.asking(ASKED))?))
+    }
+
+    /// One download; `None` if rtorrent does not have it. While it turns a magnet link into a
+    /// download it has neither for a moment.
+    pub fn download(&self, hash: InfoHash) -> Result<Option<Download>> {
+        let calls = FIELDS.map(|field| Request::new(field).arg(hash.to_string()));
+        let told = self.multicall(&calls).and_then(|row| read(&row));
+        match unless_unknown(told).map_err(|e| e.asking("a download"))? {
+            Some(download) => Ok(Some(self.located(download)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Every download, in rtorrent's order.
+    pub fn all(&self) -> Result<Vec<Download>> {
+        const ASKED: &str = "d.multicall2";
+        // The empty first argument is a target that this command does not have.
+        let mut question = Request::new(ASKED).arg("").arg("main");
+        for field in FIELDS {
+            question = question.arg(format!("{field}="));
+        }
+        let rows = self.scgi.call(&question).map_err(|e| e.asking(ASKED))?;
+        let unexpected = || Failure::unexpected().asking(ASKED);
+        let rows = rows.list().ok_or_else(unexpected)?;
+        rows.iter()
+            .map(|row| read(row.list().ok_or_else(unexpected)?).map_err(|e| e.asking(ASKED)))
+            .map(|download| self.located(download?))
+            .collect()
+    }
+
+    /// Sets custom fields of a download (`seedship_state`, …) and has it saved: what is only set
+    /// is lost if rtorrent is killed.
+    ///
+    /// # Errors
+    /// 66 if rtorrent does not have the download.
+    pub fn show(&self, hash: InfoHash, fields: &[(&str, &str)]) -> Result<()> {
+        let hash_text = hash.to_string();
+        let set = |(key, value): &(&str, &str)| {
+            Request::new("d.custom.set").arg(hash_text.as_str()).arg(*key).arg(*value)
+        };
+        let mut calls: Vec<_> = fields.iter().map(set).collect();
+        calls.push(Request::new("d.save_full_session").arg(hash_text.as_str()));
+        known(self.multicall(&calls), hash, "d.custom.set").map(drop)
+    }
+
+    /// A custom field of a download; `None` if it is empty, which to rtorrent is the same as unset.
+    ///
+    /// # Errors
+    /// 66 if rtorrent does not have the download.
+    pub fn custom(&self, hash: InfoHash, key: &str) -> Result<Option<String>> {
+        let question = Request::new("d.custom").arg(hash.to_string()).arg(key);
+        let told = self.scgi.call(&question).and_then(|answer| {
+            text(&answer).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        });
+        Ok(Some(known(told, hash, "d.custom")?).filter(|value| !value.is_empty()))
+    }
+
+    /// Takes a download out of rtorrent for good: its session files and the watch file it is tied
+    /// to go, so that no restart brings it back; its payload stays. Nothing to do if rtorrent does
+    /// not have it.
+    ///
+    /// rtorrent deletes the tied file with the download, whatever that file holds by then. Where
+    /// the next release was renamed over the same name, it is that one's file and stays: the
+    /// download is untied first.
+    pub fn remove(&self, hash: InfoHash) -> Result<()> {
+        let all = self.all()?;
+        let Some(ours) = all.iter().find(|d| d.hash == hash) else { return Ok(()) };
+        let tied = ours.tied_to.as_deref();
+        let foreign = tied.is_some_and(|file| {
+            all.iter().any(|d| d.hash != hash && d.tied_to.as_deref() == Some(file))
+                || torrent_in(file).is_some_and(|found| found != hash)
+        });
+        let mut calls = Vec::new();
+        if foreign {
+            calls.push(Request::new("d.tied_to_file.set").arg(hash.to_string()).arg(""));
+        }
+        calls.extend(
+            ["d.stop", "d.close", "d.erase"].map(|call| Request::new(call).arg(hash.to_string())),
+        );
+        unless_unknown(self.multicall(&calls)).map_err(|e| e.asking("d.erase"))?;
+        if self.download(hash)?.is_some() {
+            let cause = "it still has the download after `d.erase`";
+            return Err(Error::new(Exit::Again, "remove", format!("{hash} from rtorrent"), cause));
+        }
+        if let Some(left) = tied.filter(|file| !foreign && file.is_file()) {
+            log::warn!(
+                "rtorrent could not delete {}: it will load it again when it is restarted",
+                quoted(left)
+            );
+        }
+        Ok(())
+    }
+
+    /// A question without arguments.
+    fn ask(&self, command: &str) -> Result<Answer> {
+        self.scgi.call(&Request::new(command)).map_err(|e| e.asking(command))
+    }
+
+    /// Several calls in one; the first fault is the fault of all.
+    fn multicall(&self, calls: &[Request<'_>]) -> Result<Vec<Answer>, Failure> {
+        match self.scgi.call(&Request::new_multicall(calls))? {
+            Answer::List(results) if results.len() == calls.len() => {
+                results.into_iter().map(Answer::of_multicall).collect()
+            }
+            _ => Err(Failure::unexpected()),
+        }
+    }
+
+    /// The download with an absolute directory.
+    fn located(&self, download: Download) -> Result<Download> {
+        let directory = self.absolute(download.directory)?;
+        Ok(Download { directory, ..download })
+    }
+
+    /// A path as rtorrent means it: a relative one begins where rtorrent was started.
+    fn absolute(&self, path: PathBuf) -> Result<PathBuf> {
+        if path.is_absolute() {
+            return Ok(path);
+        }
+        let cwd = self.ask("system.cwd")?;
+        Ok(path_of(text(&cwd).map_err(|e| e.asking("system.cwd"))?).join(path))
+    }
+}
+
+/// A download from the answers to [`FIELDS`].
+fn read(row: &[Answer]) -> Result<Download, Failure> {
+    let [hash, complete, hashing, directory, tied_to, finished] = row else {
+        return Err(Failure::unexpected());
+    };
+    let number = |answer: &Answer| answer.integer().ok_or_else(Failure::unexpected);
+    let hash = str::from_utf8(text(hash)?).ok().and_then(InfoHash::parse);
+    Ok(Download {
+        hash: hash.ok_or_else(Failure::unexpected)?,
+        complete: number(complete)? != 0,
+        hashing: number(hashing)? != 0,
+        directory: path_of(text(directory)?),
+        tied_to: Some(text(tied_to)?).filter(|path| !path.is_empty()).map(path_of),
+        finished: Some(number(finished)?).filter(|time| *time > 0).map(Unix),
+    })
+}
+
+fn text(answer: &Answer) -> Result<&[u8], Failure> {
+    answer.text().ok_or_else(Failure::unexpected)
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    OsString::from_vec(bytes.to_vec()).into()
+}
+
+/// `None` where rtorrent does not know the info hash.
+fn unless_unknown<T>(told: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match told {
+        Err(Failure::Fault(fault)) if fault.is_unknown_download() => Ok(None),
+        told => told.map(Some),
+    }
+}
+
+/// For what cannot be done without the download.
+fn known<T>(told: Result<T, Failure>, hash: InfoHash, asked: &str) -> Result<T> {
+    unless_unknown(told).map_err(|e| e.asking(asked))?.ok_or_else(|| {
+        Error::new(Exit::NotFound, "find", format!("{hash}"), "rtorrent does not have it")
+    })
+}
+
+/// The info hash of the torrent in a watch file, if it can be read at all.
+fn torrent_in(file: &Path) -> Option<InfoHash> {
+    // Non-blocking: a FIFO of that name would hold us until somebody writes to it.
+    let flags = nix::libc::O_NONBLOCK;
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(file).ok()?;
+    let regular = opened.metadata().ok()?.is_file();
+    let mut bytes = Vec::new();
+    opened.take(if regular { WATCH_FILE_MAX } else { 0 }).read_to_end(&mut bytes).ok()?;
+    Metainfo::parse(&bytes).ok().map(|torrent| torrent.info_hash())
+}

@@ -1,0 +1,163 @@
+//! rtorrent's session directory, read without rtorrent.
+//!
+//! `<HASH>.torrent` is the .torrent as it was loaded, `<HASH>.torrent.rtorrent` (bencode) what
+//! rtorrent knew of the download when it saved last: on its own schedule, when asked, when it ends.
+//! So a download may be further on than its file says, never less far. rtorrent replaces these
+//! files by renaming: what is read is whole.
+
+use super::Download;
+use crate::error::{Context, Error, Exit, Result, quoted};
+use crate::release::Unix;
+use metainfo::{
+    InfoHash,
+    bencode::{Dictionary, Value},
+};
+use std::{
+    ffi::OsStr,
+    fs::{self, OpenOptions},
+    io::{self, Read},
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The largest `.rtorrent` file that is read; they have about a thousand bytes, and custom fields.
+const STATE_MAX: u64 = 4 << 20;
+
+/// The .torrent of a download; `None` if the session has none.
+///
+/// # Errors
+/// 65 if it is larger than `limit` bytes, 77 if this user may not read it, 74 if reading fails.
+pub fn torrent(session: &Path, hash: InfoHash, limit: u64) -> Result<Option<Vec<u8>>> {
+    bounded(&session.join(format!("{hash}.torrent")), limit)
+}
+
+/// Every download that the session has the state of, in the order of their info hashes. A state
+/// that cannot be read, or whose directory is relative to where rtorrent once was started, is
+/// passed over with a line in the log.
+pub fn downloads(session: &Path) -> Result<Vec<Download>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(session).on("read", session)? {
+        let entry = entry.on("read", session)?;
+        let Some(hash) = state_of(&entry.file_name()) else { continue };
+        let path = entry.path();
+        match bounded(&path, STATE_MAX)?.map(|bytes| download(hash, &bytes)) {
+            Some(Ok(download)) => found.push(download),
+            Some(Err(cause)) => log::warn!("passing over {}: {cause}", quoted(&path)),
+            // rtorrent erased it just now.
+            None => {}
+        }
+    }
+    found.sort_by_key(|download| download.hash);
+    Ok(found)
+}
+
+/// The info hash in the name `<HASH>.torrent.rtorrent`.
+fn state_of(name: &OsStr) -> Option<InfoHash> {
+    InfoHash::parse(name.to_str()?.strip_suffix(".torrent.rtorrent")?)
+}
+
+/// A download from its `.rtorrent` file.
+fn download(hash: InfoHash, state: &[u8]) -> Result<Download, &'static str> {
+    let (state, _) = Dictionary::parse(state).map_err(|_| "it is not bencode")?;
+    let number = |key: &[u8]| match state.get(key) {
+        Some(Value::Integer(number)) => number,
+        _ => 0,
+    };
+    let path = |key: &[u8]| match state.get(key) {
+        Some(Value::Bytes(path)) if !path.is_empty() => {
+            Some(PathBuf::from(OsStr::from_bytes(path)))
+        }
+        _ => None,
+    };
+    let directory = path(b"directory").ok_or("it names no directory")?;
+    if !directory.is_absolute() {
+        return Err("its directory is relative; give `directory.default.set` an absolute path");
+    }
+    Ok(Download {
+        hash,
+        complete: number(b"complete") != 0,
+        hashing: number(b"hashing") != 0,
+        directory,
+        tied_to: path(b"tied_to_file"),
+        finished: Some(number(b"timestamp.finished")).filter(|t| *t > 0).map(Unix),
+    })
+}
+
+/// A whole regular file of at most `limit` bytes; `None` if it is not there.
+fn bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    // Non-blocking: a FIFO of that name would hold us until somebody writes to it.
+    let file = match OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.on("read", path)?,
+    };
+    if !file.metadata().on("read", path)?.is_file() {
+        return Err(Error::new(Exit::Io, "read", quoted(path), "it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).on("read", path)?;
+    if bytes.len() as u64 > limit {
+        let cause = format!("it is larger than {limit} bytes");
+        return Err(Error::new(Exit::Payload, "read", quoted(path), cause)
+            .hint("raise the limit in the configuration if the torrent is right"));
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HASH: InfoHash = InfoHash::new([0xab; 20]);
+
+    fn file(suffix: &str) -> String {
+        format!("{HASH}{suffix}")
+    }
+
+    #[test]
+    fn a_torrent_is_whole_or_missing_or_too_large() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(torrent(dir.path(), HASH, 10).unwrap(), None);
+        fs::write(dir.path().join(file(".torrent")), b"0123456789").unwrap();
+        assert_eq!(torrent(dir.path(), HASH, 10).unwrap().unwrap(), b"0123456789");
+        assert_eq!(torrent(dir.path(), HASH, 9).unwrap_err().exit, Exit::Payload);
+    }
+
+    #[test]
+    fn a_fifo_does_not_hold_us() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join(file(".torrent"));
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        assert_eq!(torrent(dir.path(), HASH, 10).unwrap_err().exit, Exit::Io);
+    }
+
+    #[test]
+    fn states_are_read_and_junk_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: String, content: &[u8]| fs::write(dir.path().join(name), content);
+        let state = b"d8:completei1e9:directory6:/a/b\xff\n7:hashingi0e12:tied_to_file0:18:timestamp.finishedi9ee";
+        write(file(".torrent.rtorrent"), state).unwrap();
+        write(file(".torrent.libtorrent_resume"), b"de").unwrap();
+        write("x.torrent.rtorrent".into(), state).unwrap();
+        for (first, junk) in [("00", &b"d"[..]), ("01", b"de"), ("02", b"d9:directory1:ae")] {
+            write(format!("{first}{}", &file(".torrent.rtorrent")[2..]), junk).unwrap();
+        }
+        let expected = Download {
+            hash: HASH,
+            complete: true,
+            hashing: false,
+            directory: OsStr::from_bytes(b"/a/b\xff\n").into(),
+            tied_to: None,
+            finished: Some(Unix(9)),
+        };
+        assert_eq!(downloads(dir.path()).unwrap(), [expected]);
+        assert_eq!(downloads(&dir.path().join("no")).unwrap_err().exit, Exit::Io);
+    }
+
+    proptest! {
+        #[test]
+        fn no_state_panics(state in proptest::collection::vec(any::<u8>(), 0..128)) {
+            let _ = download(HASH, &state);
+        }
+    }
+}
