@@ -5,6 +5,7 @@
 //! landed until an operator names it.
 
 use crate::{
+    config::{Activate, App, Order, Trust},
     release::{Key, Record, State, Target, Unix, Version, debian_order},
     store::{Current, Seen},
 };
@@ -12,17 +13,6 @@ use std::{cmp::Ordering, collections::BTreeSet, fmt, time::Duration};
 
 /// A date further ahead of this host's clock than this is not believed.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What "newer" means for one app, the same on every host.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
-    /// Signed publication time.
-    Published,
-    /// Debian's order of versions.
-    Version,
-    /// The torrent's creation date, for names that have no order.
-    Created,
-}
 
 /// What an app's configuration says about activation.
 #[derive(Clone, Debug)]
@@ -33,6 +23,17 @@ pub struct Rules {
     pub order: Order,
     /// Ids of the keys that are trusted now; `None` where unsigned releases are accepted.
     pub keys: Option<Vec<String>>,
+}
+
+impl Rules {
+    /// The rules of an app.
+    pub fn of(app: &App) -> Self {
+        let keys = match &app.trust {
+            Trust::Keys(keys) => Some(keys.iter().map(|key| key.id().to_owned()).collect()),
+            Trust::Unsigned => None,
+        };
+        Self { auto: app.activate == Activate::Auto, order: app.order(), keys }
+    }
 }
 
 /// What is to happen with a landed release.
@@ -160,7 +161,7 @@ fn is_trusted(candidate: &Record, rules: &Rules) -> bool {
 
 fn date_problem(candidate: &Record, order: Order, now: Unix) -> Option<Stay> {
     let date = match order {
-        Order::Version => return None,
+        Order::Debian => return None,
         Order::Published => candidate.published,
         Order::Created => candidate.created,
     };
@@ -183,7 +184,7 @@ pub fn compare(order: Order, a: &Record, b: &Record) -> Ordering {
     let by_order = || match order {
         Order::Published => a.published.cmp(&b.published),
         Order::Created => a.created.cmp(&b.created),
-        Order::Version => debian_order(a.version.as_str(), b.version.as_str()),
+        Order::Debian => debian_order(a.version.as_str(), b.version.as_str()),
     };
     adopted(b).cmp(&adopted(a)).then_with(by_order)
 }

@@ -10,6 +10,7 @@ use nix::{
     },
     sys::{
         stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat},
+        statfs::fstatfs,
         statvfs::fstatvfs,
     },
     unistd::{UnlinkatFlags, fsync, symlinkat, syncfs, unlinkat},
@@ -29,6 +30,18 @@ use std::{
 
 /// The longest that a waiter sleeps before it tries a lock again: flock(2) has no time limit.
 const LOCK_POLL_MAX: Duration = Duration::from_millis(50);
+
+/// File systems without a durable syncfs(2), by statfs(2)'s magic numbers.
+const UNSAFE_FILE_SYSTEMS: &[(i64, &str)] = &[
+    (0x6573_5546, "FUSE"),
+    (0x6969, "NFS"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB"),
+    (0x517b, "SMB"),
+    (0x0102_1997, "9P"),
+    (0x00c3_6400, "Ceph"),
+    (0x5346_414f, "AFS"),
+];
 
 /// An app's root on a real file system.
 pub struct Kernel {
@@ -69,6 +82,27 @@ impl Kernel {
         self.root.as_fd()
     }
 
+    /// Creates or truncates a file, for bulk writing; synced with everything else by `syncfs`.
+    pub fn create_file(&self, path: &str) -> Result<File> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW;
+        Ok(File::from(self.open_at(path, flags).on("create", self.full(path))?))
+    }
+
+    /// The group of a path.
+    pub fn group(&self, path: &str) -> Result<u32> {
+        self.stat(path)?.map(|found| found.st_gid).ok_or_else(|| {
+            Error::new(Exit::Io, "look at", quoted(self.full(path)), "it is not there")
+        })
+    }
+
+    /// The name of the root's file system if its syncfs(2) does not promise that data is on a
+    /// disk: network file systems, and those in user space.
+    pub fn unsafe_file_system(&self) -> Result<Option<&'static str>> {
+        let found = fstatfs(&self.root).on("ask for the file system of", &self.place)?;
+        let magic = found.filesystem_type().0;
+        Ok(UNSAFE_FILE_SYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name))
+    }
+
     /// Owner, mode and times of a path, links not followed; `None` if nothing is there.
     pub fn stat(&self, path: &str) -> Result<Option<FileStat>> {
         self.stat_with(path, AtFlags::AT_SYMLINK_NOFOLLOW)
@@ -82,7 +116,8 @@ impl Kernel {
         }
     }
 
-    fn full(&self, path: &str) -> PathBuf {
+    /// The whole path, for messages.
+    pub fn full(&self, path: &str) -> PathBuf {
         self.place.join(path)
     }
 

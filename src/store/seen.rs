@@ -3,10 +3,10 @@
 use super::{CURRENT, Hold, PREVIOUS, RECORDS, RELEASES};
 use crate::{
     disk::{Disk, Kind},
-    error::{Error, Result},
+    error::{Error, Result, escaped},
     release::{Key, Record, State, Target, Unreadable, Version},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 /// What `current` is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +28,16 @@ pub enum Foreign {
     Directory,
     /// A file or worse.
     Other,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(text) => write!(f, "a link to `{}` that seedship did not make", escaped(text.as_bytes())),
+            Self::Directory => f.write_str("a real directory"),
+            Self::Other => f.write_str("neither a link nor a directory"),
+        }
+    }
 }
 
 /// One look at an app's root. Under the switch lock it is the truth, without it a moment of it.
@@ -121,6 +131,11 @@ impl Seen {
         match &self.current {
             Current::Nothing => Some(Target::Nothing),
             Current::Recorded(_) => self.live().map(|r| Target::Release(r.version.clone())),
+            // A release whose record is lost is still named by the link.
+            Current::Foreign(Foreign::Link(text)) => {
+                let name = text.strip_prefix(RELEASES)?.strip_prefix('/')?;
+                Version::parse(name).ok().map(Target::Release)
+            }
             Current::Foreign(_) => None,
         }
     }

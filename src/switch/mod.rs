@@ -43,14 +43,18 @@ pub struct Switched {
 
 /// Gives a durable stage its release's name, for good.
 ///
+/// Where the name was taken meanwhile, the record is dropped before the stage: with a directory of
+/// its version standing, an `open` record would say that it landed.
+///
 /// # Errors
 /// 65 if the name was taken meanwhile (the release is refused), 74 if the stage was deleted.
-pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, version: &Version) -> Result<()> {
-    let release = release_path(version);
+pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, record: &Record) -> Result<()> {
+    let release = release_path(&record.version);
     let place = || quoted(lock.disk().place().join(&release));
     match lock.disk().rename_new(stage.path(), &release)? {
         Renamed::Done => {}
         Renamed::Taken => {
+            lock.forget(&record.key)?;
             let cause = "a directory of that name appeared while it was unpacked";
             return Err(Error::new(Exit::Payload, "commit", place(), cause));
         }
@@ -83,13 +87,13 @@ pub fn go_live<D: Disk>(
     let trial = Trial { key: trying.key.clone(), version: trying.version.clone(), from };
     lock.write(trying.clone())?;
     checkpoint::reach("trial-recorded");
-    swap(lock, Some(&trying), now)?;
+    swap(lock, &Destination::of(&trying), now)?;
     Ok(trial)
 }
 
 /// Makes `current` name a release, or nothing. The record of what is left is told first when it
 /// ceased to be live, and the new one's own old mark is cleared: it would lead away from it again.
-fn swap<D: Disk>(lock: &mut Switching<'_, D>, to: Option<&Record>, now: Unix) -> Result<()> {
+fn swap<D: Disk>(lock: &mut Switching<'_, D>, to: &Destination, now: Unix) -> Result<()> {
     if let Some(live) = lock.seen().live().filter(|live| live.left != Some(now)).cloned() {
         lock.write(Record { left: Some(now), ..live })?;
     }
@@ -174,9 +178,12 @@ fn leave_nothing<D: Disk>(
     now: Unix,
 ) -> Result<Option<Switched>> {
     let Target::Release(version) = &leave.to else { return Ok(None) };
+    let destination = Destination::find(lock, &leave.to)?;
     let from = lock.seen().live_target().unwrap_or(Target::Nothing);
     let number = lock.seen().next_number();
     match lock.seen().owner(version).cloned() {
+        // No record: an operator named a directory, and that is all there is to go by.
+        None => {}
         Some(target) => {
             let good = Record {
                 number: Some(number),
@@ -186,15 +193,10 @@ fn leave_nothing<D: Disk>(
                 landed: true,
                 ..target.now(State::Good, now)
             };
-            lock.write(good.clone())?;
-            swap(lock, Some(&good), now)?;
-        }
-        // No record at all: an operator named a directory, and that is all there is to go by.
-        None => {
-            link::point(lock.disk(), Some(&release_path(version)))?;
-            lock.refresh()?;
+            lock.write(good)?;
         }
     }
+    swap(lock, &destination, now)?;
     Ok(Some(Switched { from, to: leave.to.clone() }))
 }
 
@@ -207,8 +209,8 @@ pub fn carry_out_mark<D: Disk>(lock: &mut Switching<'_, D>, now: Unix) -> Result
         lock.write(Record { leave: None, ..live })?;
         return Ok(None);
     }
-    let target = match target_record(lock, &mark.to) {
-        Ok(target) => target,
+    let destination = match Destination::find(lock, &mark.to) {
+        Ok(destination) => destination,
         // Somebody deleted it by hand: what is live stays, rather than nothing at all.
         Err(gone) => {
             log::warn!("{gone}; `{from}` stays live");
@@ -216,26 +218,10 @@ pub fn carry_out_mark<D: Disk>(lock: &mut Switching<'_, D>, now: Unix) -> Result
             return Ok(None);
         }
     };
-    swap(lock, target.as_ref(), now)?;
+    swap(lock, &destination, now)?;
     checkpoint::reach("mark-switched");
     close(lock, &live.key, &mark, now)?;
     Ok(Some(Switched { from, to: mark.to }))
-}
-
-/// The record of a mark's target, which must stand.
-fn target_record<D: Disk>(lock: &Switching<'_, D>, to: &Target) -> Result<Option<Record>> {
-    let Target::Release(version) = to else { return Ok(None) };
-    let seen = lock.seen();
-    match seen.owner(version).filter(|_| seen.stands(version)) {
-        Some(record) => Ok(Some(record.clone())),
-        None => Err(Error::new(
-            Exit::NotFound,
-            "switch",
-            format!("{} to `{version}`", quoted(lock.disk().place().join("current"))),
-            "that release is not there any more",
-        )
-        .hint("name another one: seedship rollback APP --to VERSION")),
-    }
 }
 
 /// The target of a mark is live: its record says so, then the mark goes.

@@ -3,9 +3,14 @@
 //! What is kept is decided and what goes is renamed out of the way in one hold of the switch lock,
 //! records included; the bytes are deleted after it. A failing prune never fails a deploy.
 
+mod downloads;
+
+pub use downloads::{Removed, Session, remove_downloads, retired};
+
 use crate::{
     checkpoint,
-    choose::{self, Order},
+    choose,
+    config::Order,
     disk::Disk,
     error::Result,
     release::{Key, Record, State, Target, Unix, Version},

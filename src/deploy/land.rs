@@ -1,0 +1,88 @@
+//! From proven bytes to a release that is on the disk and that nothing points to.
+
+use super::{Env, Job, Source};
+use crate::{
+    checkpoint,
+    disk::Kernel,
+    error::{Error, Exit, Result},
+    manifest,
+    release::{Record, Unix},
+    store::{Deploying, Durable, MANIFESTS, Stage},
+    unpack::{self, Plan},
+    verify::Payload,
+};
+use metainfo::InfoHash;
+use std::{io::BufWriter, os::fd::AsFd};
+
+/// 2000-01-01T00:00:00Z: where dates begin that are made of an info hash.
+const EPOCH_2000: i64 = 946_684_800;
+
+/// A release ready to be committed.
+pub(super) struct Landing {
+    pub(super) stage: Durable<Kernel>,
+    pub(super) record: Record,
+    pub(super) notes: Vec<String>,
+}
+
+/// Verifies and unpacks into a stage, writes manifest and record, and puts all of it on the disk.
+/// On any error the stage is gone.
+pub(super) fn land(
+    by: &Deploying<'_, Kernel>,
+    job: &Job<'_>,
+    candidate: Record,
+    source: &Source<'_>,
+    env: &Env,
+) -> Result<Landing> {
+    let payload = Payload::open(&job.torrent, &source.directory)?;
+    let mut notes = payload.notes().to_vec();
+    let stage = Stage::create(by, job.hash, env.random)?;
+    checkpoint::reach("stage-made");
+    let contents = unpack(by, job, &candidate, payload, &stage)?;
+    notes.extend(contents.notes);
+    checkpoint::reach("unpacked");
+    let record = Record { size: contents.bytes, files: contents.files, ..candidate };
+    by.write_uncommitted(&record)?;
+    checkpoint::reach("record-open");
+    let stage = stage.settle(by)?;
+    checkpoint::reach("synced");
+    Ok(Landing { stage, record, notes })
+}
+
+fn unpack(
+    by: &Deploying<'_, Kernel>,
+    job: &Job<'_>,
+    candidate: &Record,
+    payload: Payload<'_>,
+    stage: &Stage<Kernel>,
+) -> Result<unpack::Contents> {
+    let disk = by.site().disk();
+    let directory = disk.directory(stage.path())?;
+    let app = job.app;
+    let plan = Plan {
+        limits: &app.limits,
+        strip: app.strip,
+        must_exist: &app.must_exist,
+        shared: &app.shared,
+        mode: app.mode,
+        case: app.case,
+        time: release_time(candidate, job.hash),
+        group: disk.group("releases")?,
+    };
+    let path = |kind| format!("{MANIFESTS}/{}.{kind}", job.version);
+    let create = |kind| Ok(BufWriter::new(disk.create_file(&path(kind))?));
+    let mut manifest = manifest::Writer::new(create("b3")?, create("tree")?)
+        .map_err(|e| Error::io("write", disk.full(&path("tree")), &e))?;
+    let contents = unpack::unpack(payload, directory.as_fd(), disk.root(), &plan, &mut manifest)?;
+    manifest.finish().map_err(|e| Error::io("write", disk.full(&path("b3")), &e))?;
+    Ok(contents)
+}
+
+/// The time of files whose archive does not say one: the same on every host, and different
+/// between releases. A web server makes its ETag of time and size; equal times would serve the
+/// old file as not modified.
+fn release_time(candidate: &Record, hash: InfoHash) -> Unix {
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    let from_hash = || Unix(EPOCH_2000 + i64::from(u32::from_be_bytes([a, b, c, d]) >> 4));
+    candidate.published.or(candidate.created).unwrap_or_else(from_hash)
+}
+

@@ -1,0 +1,203 @@
+//! What a deploy says when it is over: one line of log, one line of history, and the state in the
+//! download's custom fields, for whoever looks at rtorrent.
+
+use super::{Env, Job, Outcome};
+use crate::{
+    config::App,
+    disk::{Disk, Kernel},
+    error::{Error, Result},
+    prune::Removed,
+    release::{Record, State, Unix, Version},
+    report::{self, Line},
+    rtorrent::Client,
+    store::{Entry, History, Site},
+};
+use log::Level;
+use metainfo::InfoHash;
+use std::fmt;
+
+/// What a line is about.
+pub struct Subject<'a> {
+    /// The app.
+    pub app: &'a App,
+    /// The version.
+    pub version: &'a Version,
+    /// The info hash; an adopted release has none.
+    pub hash: Option<InfoHash>,
+}
+
+impl<'a> From<&'a Job<'_>> for Subject<'a> {
+    fn from(job: &'a Job<'_>) -> Self {
+        Self { app: job.app, version: &job.version, hash: Some(job.hash) }
+    }
+}
+
+/// `shop 1.4.2`.
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.app.name, self.version)
+    }
+}
+
+/// Tells everybody how a deploy ended, and passes the result on.
+pub fn tell(
+    job: &Subject<'_>,
+    outcome: Result<Outcome>,
+    rtorrent: Option<&Client>,
+    env: &Env,
+) -> Result<Outcome> {
+    match &outcome {
+        Ok(Outcome::Already(_)) => {}
+        Ok(done) => {
+            remember(job, event_of(done), note_of(done), env);
+        }
+        Err(error) => remember(job, "failed", Some(error.to_string()), env),
+    }
+    let (level, line) = match &outcome {
+        Ok(done) => (level_of(done), sentence(job, done)),
+        Err(error) => (report::level_of(error), report::line_of(error)),
+    };
+    line.field("app", &job.app.name)
+        .field("version", job.version)
+        .maybe("hash", job.hash)
+        .log(level);
+    if let Some(rtorrent) = rtorrent {
+        show(job, &outcome, rtorrent, env.now);
+    }
+    outcome
+}
+
+/// Tells of a torrent for which no app could be named.
+pub fn tell_unidentified(hash: InfoHash, error: &Error) {
+    report::line_of(error).field("hash", hash).log(report::level_of(error));
+}
+
+/// Tells of an app that could not be worked on at all.
+pub fn tell_app(app: &App, error: &Error) {
+    report::line_of(error).field("app", &app.name).log(report::level_of(error));
+}
+
+/// One line of log for each release that prune removed, and one of history.
+pub(super) fn pruned(
+    site: &Site<Kernel>,
+    app: &App,
+    pruned: &Result<Vec<Record>>,
+    now: Unix,
+) {
+    let records = match pruned {
+        Ok(records) => records,
+        Err(e) => return log::warn!("{e}; old releases stay until the next deploy"),
+    };
+    for record in records {
+        let line = Line::new(format!("{} {} was pruned", app.name, record.version));
+        line.field("app", &app.name).field("version", &record.version).log(Level::Info);
+        let entry = Entry {
+            at: now,
+            event: "pruned".to_owned(),
+            version: Some(record.version.to_string()),
+            from: None,
+            hash: record.key.info_hash().map(|h| h.to_string()),
+            by: "seedship".to_owned(),
+            note: None,
+        };
+        add(site.disk(), &entry);
+    }
+}
+
+/// One line for each download that left rtorrent with its release.
+pub(super) fn removed(removed: &Result<Vec<Removed>>) {
+    match removed {
+        Err(e) => log::warn!("{e}; the downloads of pruned releases stay until the next sweep"),
+        Ok(removed) => removed.iter().for_each(Removed::log),
+    }
+}
+
+fn event_of(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Live { .. } => "live",
+        Outcome::Landed { .. } => "landed",
+        Outcome::Superseded => "superseded",
+        Outcome::Already(_) => "already",
+        Outcome::Overruled => "overruled",
+        Outcome::Returned(_) => "returned",
+    }
+}
+
+fn note_of(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Live { notes, .. } if !notes.is_empty() => Some(notes.join("; ")),
+        Outcome::Landed { stay, .. } => Some(stay.to_string()),
+        _ => None,
+    }
+}
+
+fn level_of(outcome: &Outcome) -> Level {
+    match outcome {
+        Outcome::Already(_) => Level::Debug,
+        Outcome::Returned(_) => Level::Error,
+        _ => Level::Info,
+    }
+}
+
+fn sentence(job: &Subject<'_>, outcome: &Outcome) -> Line {
+    let noted = |notes: &[String]| match notes.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", notes.join("; ")),
+    };
+    match outcome {
+        Outcome::Live { from, took, notes } => {
+            Line::new(format!("{job} is live{}", noted(notes)))
+                .field("from", from)
+                .field("ms", took.all.as_millis())
+                .field("switch_ms", format!("{:.1}", took.switch.as_secs_f64() * 1e3))
+        }
+        Outcome::Landed { stay, notes } => {
+            Line::new(format!("{job} landed and does not go live: {stay}{}", noted(notes)))
+        }
+        Outcome::Superseded => Line::new(format!("{job} is older than what is live: passed over")),
+        Outcome::Already(state) => Line::new(format!("{job} is {} already", state.word())),
+        Outcome::Overruled => Line::new(format!("{job} was left by an operator while on trial")),
+        Outcome::Returned(to) => Line::new(format!("{job} failed its check, {to} is live again")),
+    }
+}
+
+/// The custom fields of the download. rtorrent may be gone by now: that is told and no more.
+fn show(job: &Subject<'_>, outcome: &Result<Outcome>, rtorrent: &Client, now: Unix) {
+    let state = match outcome {
+        Ok(Outcome::Already(State::Good)) => return,
+        Ok(done) => event_of(done).to_owned(),
+        Err(error) => format!("failed ({})", error.exit.code()),
+    };
+    let Some(hash) = job.hash else { return };
+    let (version, time) = (job.version.to_string(), now.to_string());
+    let fields = [
+        ("seedship_state", state.as_str()),
+        ("seedship_version", version.as_str()),
+        ("seedship_time", time.as_str()),
+    ];
+    if let Err(e) = rtorrent.show(hash, &fields) {
+        log::warn!("{e}; its custom fields do not show that {job} was handled");
+    }
+}
+
+fn remember(job: &Subject<'_>, event: &str, note: Option<String>, env: &Env) {
+    let entry = Entry {
+        at: env.now,
+        event: event.to_owned(),
+        version: Some(job.version.to_string()),
+        from: None,
+        hash: job.hash.map(|h| h.to_string()),
+        by: env.command.to_owned(),
+        note,
+    };
+    if let Ok(disk) = Kernel::open(&job.app.root) {
+        add(&disk, &entry);
+    }
+}
+
+/// A log that cannot be written never fails what it tells of.
+fn add<D: Disk>(disk: &D, entry: &Entry) {
+    if let Err(e) = History::of(disk).add(entry) {
+        log::debug!("{e}");
+    }
+}

@@ -1,0 +1,262 @@
+//! What an operator decides: rollback, activate, adopt, hold, unhold, prune.
+//!
+//! None of it needs network, rtorrent or payload, and none waits for a running deploy: only the
+//! switch lock is taken, for milliseconds. An operator's word is never undone by an event of an
+//! older release, by a deploy that is in its check, or by recovery.
+
+use crate::{
+    disk::Disk,
+    error::{Error, Exit, Result},
+    prune::{self, Keep},
+    release::{By, Record, State, Target, Unix, Version},
+    store::{Current, Entry, Foreign, Hold, Seen, Site, Switching},
+    switch::{self, Leave, Switched},
+};
+
+/// Who types, and when.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// The user's name.
+    pub name: String,
+    /// Now.
+    pub now: Unix,
+    /// For the names of trash.
+    pub random: u64,
+}
+
+/// What a switching command came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Done {
+    /// `current` points elsewhere.
+    Switched(Switched),
+    /// It was live already; its record says good now.
+    LiveAlready(Version),
+    /// It had been passed over unread: the next sweep lands it.
+    ToBeLanded(Version),
+}
+
+/// How to roll back.
+#[derive(Clone, Debug, Default)]
+pub struct Rollback {
+    /// Where to, if not to the release before.
+    pub to: Option<Version>,
+    /// The release that is left stays good.
+    pub keep_good: bool,
+}
+
+/// Goes back to the release before, or to a named one. What is left is `bad` from now on, so that
+/// no event brings it back.
+pub fn rollback<D: Disk>(
+    site: &mut Site<D>,
+    app: &str,
+    how: &Rollback,
+    who: &Operator,
+) -> Result<Switched> {
+    // With a name given, unreadable records must not be in the way: the directories are enough.
+    let mut lock = if how.to.is_some() { site.switching_blind()? } else { site.switching()? };
+    let to = rollback_target(lock.seen(), app, how)?;
+    let bad = (!how.keep_good).then(|| format!("rolled back by {}", who.name));
+    let leave = Leave { to: Target::Release(to.clone()), by: By::Rollback, bad };
+    let switched = switch::leave(&mut lock, &leave, who.now)?;
+    let switched = switched.ok_or_else(|| not_there(lock.seen(), app, &to))?;
+    note(&lock, "rollback", Some(&switched), None, who);
+    Ok(switched)
+}
+
+/// What a rollback would switch to, without doing it.
+pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version> {
+    if let Current::Foreign(what @ (Foreign::Directory | Foreign::Other)) = &seen.current {
+        return Err(Error::new(Exit::NotOurs, "roll back", format!("app `{app}`"), format!("`current` is {what}"))
+            .hint(format!("seedship activate {app} VERSION --adopt takes it over and keeps it")));
+    }
+    let live = seen.live().map(|r| &r.version);
+    match &how.to {
+        Some(to) if live == Some(to) => {
+            let cause = format!("{to} is live already");
+            Err(Error::new(Exit::NotFound, "roll back", format!("app `{app}`"), cause)
+                .hint(choices(seen, app)))
+        }
+        Some(to) if seen.stands(to) => Ok(to.clone()),
+        Some(to) => Err(not_there(seen, app, to)),
+        None => seen.rollback_target().map(|r| r.version.clone()).ok_or_else(|| {
+            let cause = match live {
+                Some(live) => format!("no good release was live before {live}"),
+                None => "nothing that seedship knows is live".to_owned(),
+            };
+            Error::new(Exit::NotFound, "roll back", format!("app `{app}`"), cause)
+                .hint(choices(seen, app))
+        }),
+    }
+}
+
+fn not_there(seen: &Seen, app: &str, version: &Version) -> Error {
+    let cause = "no release of that version stands";
+    Error::new(Exit::NotFound, "switch", format!("app `{app}` to `{version}`"), cause)
+        .hint(choices(seen, app))
+}
+
+/// What `--to` can take.
+fn choices(seen: &Seen, app: &str) -> String {
+    let live = seen.live().map(|r| &r.version);
+    let others: Vec<&str> =
+        seen.standing.iter().filter(|v| Some(*v) != live).map(Version::as_str).collect();
+    match others.is_empty() {
+        true => format!("no other release of `{app}` stands; `seedship releases {app}` lists them"),
+        false => format!("`seedship rollback {app} --to` can take: {}", others.join(", ")),
+    }
+}
+
+/// Makes a named release live, whatever its order.
+pub fn activate<D: Disk>(
+    site: &mut Site<D>,
+    app: &str,
+    version: &Version,
+    adopt: bool,
+    who: &Operator,
+) -> Result<Done> {
+    let mut lock = site.switching()?;
+    let done = match activation(lock.seen(), app, version, adopt)? {
+        Activation::LandLater(record) => {
+            lock.forget(&record.key)?;
+            Done::ToBeLanded(version.clone())
+        }
+        Activation::Confirm(record) => {
+            confirm(&mut lock, record, who)?;
+            Done::LiveAlready(version.clone())
+        }
+        Activation::AdoptDirectory(record) => {
+            Done::Switched(switch::adopt_directory(&mut lock, &record, who.now)?)
+        }
+        Activation::AdoptLink(text) => {
+            let adopted = switch::adopt_link(&mut lock, &text, who.now)?;
+            match adopted == *version {
+                true => Done::LiveAlready(adopted),
+                false => switch_to(&mut lock, app, version, who)?,
+            }
+        }
+        Activation::Switch => switch_to(&mut lock, app, version, who)?,
+    };
+    match &done {
+        Done::Switched(switched) => note(&lock, "activate", Some(switched), None, who),
+        Done::LiveAlready(_) | Done::ToBeLanded(_) => {
+            note(&lock, "activate", None, Some(version.to_string()), who);
+        }
+    }
+    Ok(done)
+}
+
+/// What `activate` will do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Activation {
+    /// Switch to it.
+    Switch,
+    /// It is live: its record becomes good.
+    Confirm(Record),
+    /// It was passed over unread: its record goes, so that the next sweep lands it.
+    LandLater(Record),
+    /// Take over another tool's link first.
+    AdoptLink(String),
+    /// Take over a real directory in the same step.
+    AdoptDirectory(Record),
+}
+
+/// What `activate` would do, without doing it.
+pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Result<Activation> {
+    let owner = seen.owner(version).filter(|_| seen.stands(version));
+    match &seen.current {
+        Current::Foreign(Foreign::Link(text)) if adopt => {
+            return match owner.is_some() || seen.stands(version) {
+                true => Ok(Activation::AdoptLink(text.clone())),
+                false => Err(not_there(seen, app, version)),
+            };
+        }
+        Current::Foreign(Foreign::Directory) if adopt => {
+            let record = owner.ok_or_else(|| not_there(seen, app, version))?;
+            return Ok(Activation::AdoptDirectory(record.clone()));
+        }
+        Current::Foreign(what) => {
+            let thing = format!("app `{app}` to `{version}`");
+            return Err(Error::new(Exit::NotOurs, "switch", thing, format!("`current` is {what}"))
+                .hint(format!("seedship activate {app} {version} --adopt takes it over")));
+        }
+        Current::Nothing | Current::Recorded(_) => {}
+    }
+    let unread = |r: &&Record| r.version == *version && r.state == State::Superseded && !r.landed;
+    match (owner, seen.records.iter().find(unread)) {
+        (Some(owner), _) if seen.live() == Some(owner) => Ok(Activation::Confirm(owner.clone())),
+        (Some(_), _) => Ok(Activation::Switch),
+        (None, Some(unread)) => Ok(Activation::LandLater(unread.clone())),
+        (None, None) => Err(not_there(seen, app, version)),
+    }
+}
+
+fn switch_to<D: Disk>(
+    lock: &mut Switching<'_, D>,
+    app: &str,
+    version: &Version,
+    who: &Operator,
+) -> Result<Done> {
+    let to = Target::Release(version.clone());
+    let leave = Leave { to, by: By::Activate, bad: None };
+    match switch::leave(lock, &leave, who.now)? {
+        Some(switched) => Ok(Done::Switched(switched)),
+        None => Err(not_there(lock.seen(), app, version)),
+    }
+}
+
+/// It is live already: an operator's word ends its trial, and a mark to leave it.
+fn confirm<D: Disk>(lock: &mut Switching<'_, D>, live: Record, who: &Operator) -> Result<()> {
+    lock.write(Record { leave: None, left: None, ..live.now(State::Good, who.now) })
+}
+
+/// Releases land, none activates by itself.
+pub fn hold<D: Disk>(
+    site: &mut Site<D>,
+    until: Option<Unix>,
+    reason: Option<String>,
+    who: &Operator,
+) -> Result<Hold> {
+    let mut lock = site.switching()?;
+    let hold = Hold::new(who.name.clone(), who.now, until, reason);
+    lock.hold(hold.clone())?;
+    note(&lock, "hold", None, hold.reason.clone(), who);
+    Ok(hold)
+}
+
+/// Releases activate by themselves again, from the next sweep on. Says whether there was a hold.
+pub fn unhold<D: Disk>(site: &mut Site<D>, who: &Operator) -> Result<bool> {
+    let mut lock = site.switching()?;
+    let held = !matches!(lock.seen().hold, Ok(None));
+    lock.unhold()?;
+    note(&lock, "unhold", None, None, who);
+    Ok(held)
+}
+
+/// Removes the releases that can go. Takes the deploy lock too, and does not wait for it.
+pub fn prune<D: Disk>(
+    site: &mut Site<D>,
+    keep: &Keep,
+    line: &str,
+    who: &Operator,
+) -> Result<Vec<Record>> {
+    let mut by = site.deploying(std::time::Duration::ZERO, line)?;
+    prune::prune(&mut by, keep, who.now, who.random)
+}
+
+fn note<D: Disk>(
+    lock: &Switching<'_, D>,
+    event: &str,
+    switched: Option<&Switched>,
+    note: Option<String>,
+    who: &Operator,
+) {
+    lock.note(&Entry {
+        at: who.now,
+        event: event.to_owned(),
+        version: switched.map(|s| s.to.to_string()),
+        from: switched.map(|s| s.from.to_string()),
+        hash: None,
+        by: who.name.clone(),
+        note,
+    });
+}

@@ -1,0 +1,220 @@
+//! Brings every app to where its downloads say it should be: lost events found, failed ones tried
+//! again, leftovers cleaned, old downloads removed. Safe in a timer, beside a deploy, and without
+//! rtorrent: what can be read from its session directory is landed all the same.
+
+use crate::{
+    choose::{self, Decision, Rules},
+    config::{App, Config},
+    deploy::{self, Env, Identified, Job, Outcome, Source, Subject},
+    disk::Kernel,
+    error::{Exit, Result},
+    process::{self, Who},
+    release::{Record, State, Unix},
+    rtorrent::{self, Client, Download},
+    settle,
+    store::{Seen, Site},
+};
+use log::{debug, info, warn};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// What one sweep came to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Swept {
+    /// Releases that went live.
+    pub live: Vec<String>,
+    /// Releases that landed, or were passed over.
+    pub landed: Vec<String>,
+    /// What failed now, and was not only waiting.
+    pub failed: Vec<(String, Exit)>,
+    /// Apps that another process is deploying.
+    pub busy: Vec<String>,
+}
+
+impl Swept {
+    /// The exit code: that of the first failure. What only waits, and was told before, is none.
+    pub fn exit(&self) -> Exit {
+        self.failed.first().map_or(Exit::Done, |(_, exit)| *exit)
+    }
+}
+
+/// Sweeps every app that this user owns.
+pub fn sweep(config: &Config, rtorrent: &Client, env: &Env) -> Swept {
+    let mut swept = Swept::default();
+    let (downloads, reachable) = downloads(config, rtorrent, &mut swept);
+    let complete: Vec<&Download> = downloads.iter().filter(|d| d.complete && !d.hashing).collect();
+    let mut jobs = jobs(config, &complete, env);
+    for app in config.apps.iter().filter(|app| is_ours(app)) {
+        let jobs = jobs.remove(&app.name).unwrap_or_default();
+        let rtorrent = reachable.then_some(rtorrent);
+        if let Err(error) = sweep_app(app, jobs, rtorrent, env, &mut swept) {
+            match error.exit {
+                Exit::Again => swept.busy.push(app.name.clone()),
+                exit => {
+                    deploy::tell_app(app, &error);
+                    swept.failed.push((app.name.clone(), exit));
+                }
+            }
+        }
+    }
+    swept
+}
+
+/// Another user's apps are that user's to sweep.
+fn is_ours(app: &App) -> bool {
+    match process::owner_of(&app.root) {
+        Ok(owner) => process::require_owner(&owner, &app.name).is_ok(),
+        Err(error) => {
+            warn!("{error}");
+            false
+        }
+    }
+}
+
+/// All downloads, from rtorrent, or from its session directory where it does not answer.
+fn downloads(config: &Config, rtorrent: &Client, swept: &mut Swept) -> (Vec<Download>, bool) {
+    let unreachable = match rtorrent.all() {
+        Ok(downloads) => return (downloads, true),
+        Err(error) => error,
+    };
+    match rtorrent::session::downloads(&config.rtorrent.session) {
+        Ok(downloads) => {
+            info!("{unreachable}; taking what its session directory says");
+            (downloads, false)
+        }
+        Err(error) => {
+            warn!("{unreachable}; {error}");
+            swept.failed.push(("rtorrent".to_owned(), unreachable.exit));
+            (Vec::new(), false)
+        }
+    }
+}
+
+/// A download that is a release of some app, and where it lies.
+struct Found<'c> {
+    job: Job<'c>,
+    directory: PathBuf,
+    rank: Record,
+}
+
+/// What the downloads are to the apps. What is nobody's, and what cannot be read, is told when its
+/// event comes; here it would be told every ten minutes.
+fn jobs<'c>(
+    config: &'c Config,
+    downloads: &[&Download],
+    env: &Env,
+) -> BTreeMap<String, Vec<Found<'c>>> {
+    let mut found: BTreeMap<String, Vec<Found<'_>>> = BTreeMap::new();
+    let limit = config.torrent_limit();
+    for download in downloads {
+        let identified = rtorrent::session::torrent(&env.session, download.hash, limit)
+            .and_then(|bytes| bytes.map(|b| deploy::identify(config, download.hash, &b)).transpose());
+        match identified {
+            Ok(Some(Identified::Job(job))) => {
+                let rank = job.rank(env.now);
+                let directory = download.directory.clone();
+                found.entry(job.app.name.clone()).or_default().push(Found { job: *job, directory, rank });
+            }
+            Ok(Some(Identified::NoApp(name))) => debug!("no app takes torrent `{name}`"),
+            Ok(None) => debug!("the session has no .torrent of {}", download.hash),
+            Err(error) => debug!("{error}"),
+        }
+    }
+    found
+}
+
+/// One app: recover, land and activate what is due, newest first, prune.
+fn sweep_app(
+    app: &App,
+    found: Vec<Found<'_>>,
+    rtorrent: Option<&Client>,
+    env: &Env,
+    swept: &mut Swept,
+) -> Result<()> {
+    let mut site = Site::new(Kernel::open(&app.root)?, app.mode.directory());
+    recover(&mut site, app, env)?;
+    for due in due(&site.look()?, app, found, env.now) {
+        let (name, done) = due.carry_out(&mut site, app, rtorrent, env);
+        match done {
+            Ok(Outcome::Live { .. }) => swept.live.push(name),
+            Ok(Outcome::Landed { .. } | Outcome::Superseded) => swept.landed.push(name),
+            Ok(_) => {}
+            // One that cannot land now does not stop the next.
+            Err(error) => swept.failed.push((name, error.exit)),
+        }
+    }
+    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
+    deploy::tidy(&mut by, app, rtorrent, env);
+    Ok(())
+}
+
+/// Finishes what a killed run left; somebody else's running deploy is left alone.
+fn recover(site: &mut Site<Kernel>, app: &App, env: &Env) -> Result<()> {
+    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
+    let stages = settle::recover(&mut by, env.now)?;
+    if stages > 0 {
+        info!("{}: removed {stages} unfinished release(s) that an interrupted deploy left", app.name);
+    }
+    Ok(())
+}
+
+/// Something to do for an app.
+enum Due<'c> {
+    /// A complete download to be landed.
+    Land(Found<'c>),
+    /// A landed release to go live; its download may be gone.
+    Activate(Record),
+}
+
+impl Due<'_> {
+    fn rank(&self) -> &Record {
+        match self {
+            Self::Land(found) => &found.rank,
+            Self::Activate(record) => record,
+        }
+    }
+
+    fn carry_out(
+        self,
+        site: &mut Site<Kernel>,
+        app: &App,
+        rtorrent: Option<&Client>,
+        env: &Env,
+    ) -> (String, Result<Outcome>) {
+        match self {
+            Self::Land(Found { job, directory, .. }) => {
+                let done = deploy::deploy(&job, &Source { directory, rtorrent }, env);
+                (job.to_string(), deploy::tell(&Subject::from(&job), done, rtorrent, env))
+            }
+            Self::Activate(record) => {
+                let done = deploy::activate_landed(site, app, &record, env);
+                let subject = Subject { app, version: &record.version, hash: record.key.info_hash() };
+                (subject.to_string(), deploy::tell(&subject, done, rtorrent, env))
+            }
+        }
+    }
+}
+
+/// What there is to do now, newest first.
+fn due<'c>(seen: &Seen, app: &App, found: Vec<Found<'c>>, now: Unix) -> Vec<Due<'c>> {
+    let land = found.into_iter().filter(|found| is_due(seen, found, now)).map(Due::Land);
+    let rules = Rules::of(app);
+    let goes_live = |r: &&Record| {
+        seen.stands(&r.version)
+            && matches!(choose::choose(r, seen, &rules, now), Decision::Activate { .. })
+    };
+    let activate = seen.records.iter().filter(goes_live).cloned().map(Due::Activate);
+    let mut due: Vec<_> = land.chain(activate).collect();
+    due.sort_by(|a, b| choose::compare(app.order(), b.rank(), a.rank()));
+    due
+}
+
+/// Whether a download is to be landed now.
+fn is_due(seen: &Seen, found: &Found<'_>, now: Unix) -> bool {
+    let Some(record) = seen.record(&found.job.key()) else { return true };
+    match &record.state {
+        State::Waiting(wait) => wait.not_before <= now,
+        State::Refused { digest, .. } => *digest != found.job.app.digest,
+        State::Open => !seen.stands(&record.version),
+        State::Trying | State::Good | State::Bad { .. } | State::Superseded | State::Pruned => false,
+    }
+}
