@@ -1,0 +1,100 @@
+//! Reads the files of a configuration, and does nothing else: the only place in this room that
+//! touches the disk, by plain `std::fs`, before any lock is taken or any root is opened.
+
+use super::Fragment;
+use crate::error::{Context, Error, Exit, Result, quoted};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The main file and `config.d/*.toml` beside it, in byte order of their names.
+///
+/// Hidden files are left out, as `*` leaves them out; so half-written ones of an editor are not
+/// read. A file that is not UTF-8 gets a NUL where the text ends, which TOML allows nowhere: it
+/// is told as a file that cannot be parsed.
+///
+/// # Errors
+/// 78 if there is no main file; 77 or 74 if a file or the directory cannot be read.
+pub fn read(main: &Path) -> Result<Vec<Fragment>> {
+    let mut fragments = vec![fragment(main).map_err(|cause| unread(main, &cause))?];
+    for path in beside(main)? {
+        fragments.push(fragment(&path).on("read", &path)?);
+    }
+    Ok(fragments)
+}
+
+fn fragment(path: &Path) -> io::Result<Fragment> {
+    let text = String::from_utf8(fs::read(path)?).unwrap_or_else(|error| {
+        let good = error.utf8_error().valid_up_to();
+        String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned() + "\0"
+    });
+    Ok(Fragment { path: path.to_owned(), text })
+}
+
+/// The files of `config.d`; none if there is no such directory.
+fn beside(main: &Path) -> Result<Vec<PathBuf>> {
+    let directory = main.with_file_name("config.d");
+    let entries = match fs::read_dir(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.on("list", &directory)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.on("list", &directory)?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".toml") && !bytes.starts_with(b".") {
+            names.push(name);
+        }
+    }
+    names.sort_by(|a, b| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
+    Ok(names.into_iter().map(|name| directory.join(name)).collect())
+}
+
+fn unread(main: &Path, cause: &io::Error) -> Error {
+    if cause.kind() != io::ErrorKind::NotFound {
+        return Error::io("read", main, cause);
+    }
+    Error::new(Exit::Config, "read", quoted(main), "there is no such file")
+        .hint("write one, or name another with `--config FILE` or $SEEDSHIP_CONFIG")
+        .unrecorded()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn fragments_come_in_byte_order_after_the_main_file() {
+        let at = tempfile::tempdir().unwrap();
+        let main = at.path().join("config.toml");
+        fs::write(&main, "# main").unwrap();
+        assert_eq!(read(&main).unwrap().len(), 1, "config.d need not be there");
+        fs::create_dir(at.path().join("config.d")).unwrap();
+        for name in ["b.toml", "B.toml", "a.toml", ".c.toml", "d.toml~", "10.toml", "9.toml"] {
+            fs::write(at.path().join("config.d").join(name), name).unwrap();
+        }
+        let texts: Vec<_> = read(&main).unwrap().into_iter().map(|f| f.text).collect();
+        assert_eq!(texts, ["# main", "10.toml", "9.toml", "B.toml", "a.toml", "b.toml"]);
+    }
+
+    #[test]
+    fn no_file_is_a_wrong_configuration_and_says_where_else() {
+        let at = tempfile::tempdir().unwrap();
+        let error = read(&at.path().join("config.toml")).unwrap_err();
+        assert_eq!(error.exit, Exit::Config);
+        assert!(error.hint.unwrap().contains("--config FILE"));
+        let error = read(at.path()).unwrap_err();
+        assert_eq!(error.exit, Exit::Io, "a directory is no file: {error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_told_where_it_ends_to_be() {
+        let at = tempfile::tempdir().unwrap();
+        let main = at.path().join("config.toml");
+        fs::write(&main, b"# fine\n# caf\xe9\n[log]\nlevel = \"off\"\n").unwrap();
+        let error = Config::merge(read(&main).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("line 2, column 6"), "{error}");
+    }
+}
