@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::{Error, Exit, Result, escaped, quoted};
 use serde::Deserialize;
-use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::PathBuf};
 use toml::{
     Spanned,
     de::{DeTable, DeValue, Deserializer, ValueDeserializer},
@@ -118,8 +118,7 @@ impl<'f> Merged<'f> {
             let name = key.get_ref().to_string();
             let known = self.keys.insert((section, name), (source, key.span().start));
             if let Some((first, at)) = known {
-                let name = escaped(key.get_ref().as_bytes());
-                let cause = format!("`{section}.{name}` stands here and in {}", first.place(at));
+                let cause = format!("`{section}.{key}` stands here and in {}", first.place(at));
                 return Err(source
                     .error(&key.span(), cause)
                     .hint("remove one of the two: nothing is overridden in silence"));
@@ -150,16 +149,15 @@ impl<'f> Merged<'f> {
     fn claim(
         &mut self,
         source: Source<'f>,
-        name: &Spanned<std::borrow::Cow<'f, str>>,
+        name: &Spanned<Cow<'f, str>>,
         table: Spanned<DeValue<'f>>,
     ) {
         let (root, patterns) = claimed(&table);
         let at = name.span();
         let text = name.get_ref().to_string();
         if let Some(first) = self.claims.get_mut(&text) {
-            let shown = escaped(text.as_bytes());
-            let cause =
-                format!("app `{shown}` stands here and in {}", first.source.place(first.at.start));
+            let elsewhere = first.source.place(first.at.start);
+            let cause = format!("app `{text}` stands here and in {elsewhere}");
             first.app = Err(source.error(&at, cause).hint("an app stands in one file"));
             first.patterns.extend(patterns);
             first.root = first.root.take().or(root);

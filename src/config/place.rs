@@ -60,13 +60,19 @@ fn told(message: &str) -> (String, Option<String>) {
             return (cause, Some(suggestion(found, &names(expected))));
         }
     }
-    let cause = message.replace("missing field", "missing key");
-    match cause.rsplit_once(", expected ") {
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return (format!("missing key {key}"), Some("add it: it has no default".to_owned()));
+    }
+    // The TOML crate's words for anything but a string where an enumeration is expected.
+    if message == "wanted string or table" {
+        return ("expected a word in quotes".to_owned(), None);
+    }
+    match message.rsplit_once(", expected ") {
         Some((found, expected)) => {
             let cause = format!("{found}, expected {}", in_words(expected));
             (escaped(cause.as_bytes()), None)
         }
-        None => (escaped(cause.trim().as_bytes()), None),
+        None => (escaped(message.trim().as_bytes()), None),
     }
 }
 

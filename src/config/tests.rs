@@ -122,6 +122,8 @@ fn a_wrong_app_is_told_where_and_what_to_write_instead() {
         ("env = { A = 1 }", "line 5, column 13", "expected a string", "no hint"),
         ("run.check = \"curl -f x\"", "line 5, column 13", "expected a list", "no hint"),
         ("run.check = [\"curl x\"]", "line 5, column 14", "no shell", "[[\"curl\", \"x\"]]"),
+        ("run.check = [\"curl\", \"x\"]", "line 5, column 14", "no shell", "[[\"curl\", …]]"),
+        ("mode = true", "line 5, column 8", "expected a word in quotes", "no hint"),
         ("run.check = [[]]", "line 5, column 14", "names no program", "no hint"),
         ("run.check = [[\"\"]]", "line 5, column 14", "names no program", "no hint"),
         ("run.timeout = \"0s\"", "line 5, column 15", "`timeout` of nothing", "no hint"),
@@ -169,6 +171,7 @@ fn an_app_needs_a_match_a_root_a_word_on_signatures_and_a_name() {
 
 #[test]
 fn what_concerns_every_app_breaks_the_whole() {
+    let (deep, dotted) = (format!("a = {}", "[".repeat(99_999)), "a.".repeat(99_999) + "a = 1");
     let long = format!("[rtorrent]\nscgi = \"/{}\"", "s".repeat(107));
     for (text, cause, hint) in [
         ("[app.shop]", "unknown key `app`", "did you mean `apps`?"),
@@ -182,6 +185,8 @@ fn what_concerns_every_app_breaks_the_whole() {
         ("[rtorrent]\nscgi = \"a/b:1\"", "neither the path of a socket", "/run/"),
         ("[rtorrent]\nsession = \"session\"", "does not begin with `/`", "/srv/session"),
         (&long, "at most 107 bytes, this one has 108", "no hint"),
+        (&deep, "max recursion depth met", "no hint"),
+        (&dotted, "recursion limit", "no hint"),
         ("a = 1\na = 2", "line 2, column 1: duplicate key", "no hint"),
         ("[apps.shop\n", "line 1, column 11", "no hint"),
         ("# \0", "line 1, column 3: a byte that is no text", "no hint"),

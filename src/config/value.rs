@@ -244,9 +244,13 @@ impl<'de> Deserialize<'de> for Argv {
                 f.write_str("a list of strings: the program and its arguments")
             }
             fn visit_str<E: de::Error>(self, line: &str) -> Result<Argv, E> {
-                let words: Vec<_> = line.split_whitespace().collect();
+                let words: Vec<_> = line.split_whitespace().map(|w| format!("{w:?}")).collect();
+                let more = if words.len() < 2 { ", …" } else { "" };
                 let cause = format!("the command `{line}` is a string, and no shell will read it");
-                let list = format!("write a list of commands, each a list of words: [{words:?}]");
+                let list = format!(
+                    "write a list of commands, each a list of words: [[{}{more}]]",
+                    words.join(", ")
+                );
                 Err(E::custom(hinted(cause, list)))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Argv, A::Error> {
