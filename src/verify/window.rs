@@ -1,0 +1,205 @@
+//! Windows of whole pieces, read and hashed one ahead of whoever takes the bytes.
+//!
+//! Two buffers go round between a thread that fills and proves them and the one that takes their
+//! bytes, so hashing and decoding overlap and memory is bounded. A window that holds a wrong piece
+//! is never handed over.
+
+use super::{
+    PIECE_MAX, WINDOWS, damaged,
+    files::{Files, files_of},
+    name,
+    pieces::hash_pieces,
+};
+use crate::error::{Error, Exit, Result};
+use metainfo::Metainfo;
+use std::{
+    io::{self, BufRead, Read},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+/// A window of more than one piece is at most this large.
+const WINDOW: u64 = WINDOWS / 2;
+
+/// The payload's bytes, every one of them part of a piece whose hash was right. Only
+/// [`Payload::stream`](super::Payload::stream) can make one.
+#[derive(Debug)]
+pub struct Proven {
+    full: Receiver<Result<Window>>,
+    free: Sender<Vec<u8>>,
+    window: Window,
+    /// How much of `window` was taken.
+    at: usize,
+    /// Bytes not yet taken, those of the window included.
+    left: u64,
+    /// Why there are no more, if the payload failed. Kept here because an [`io::Error`] may come
+    /// out of a decoder as something else.
+    failed: Option<Error>,
+}
+
+/// A buffer of which the first `length` bytes are proven.
+#[derive(Debug, Default)]
+struct Window {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Proven {
+    /// Bytes that were not taken yet.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Takes all that is left and drops it: it is verified, nothing more.
+    ///
+    /// # Errors
+    /// The payload's own.
+    pub fn drain(&mut self) -> io::Result<()> {
+        loop {
+            match self.fill_buf()?.len() {
+                0 => return Ok(()),
+                all => self.consume(all),
+            }
+        }
+    }
+
+    /// Gives the used window back and waits for the next one.
+    fn turn(&mut self) -> io::Result<()> {
+        let used = std::mem::take(&mut self.window);
+        self.at = 0;
+        if used.length > 0 {
+            // Nobody waits for it once the last window was filled.
+            let _ = self.free.send(used.bytes);
+        }
+        match self.full.recv() {
+            Ok(Ok(window)) => self.window = window,
+            Ok(Err(e)) => self.failed = Some(e),
+            // The other thread ended without a word: it has panicked, which its scope tells.
+            Err(_) => {
+                let cause = "the thread that verifies it has ended";
+                self.failed = Some(Error::new(Exit::Bug, "verify", "the payload", cause));
+            }
+        }
+        self.check()
+    }
+
+    fn check(&self) -> io::Result<()> {
+        self.failed.as_ref().map_or(Ok(()), |e| Err(io::Error::other(e.clone())))
+    }
+}
+
+impl BufRead for Proven {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.check()?;
+        if self.at == self.window.length && self.left > 0 {
+            self.turn()?;
+        }
+        Ok(&self.window.bytes[self.at..self.window.length])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at += amount;
+        self.left -= amount as u64;
+    }
+}
+
+impl Read for Proven {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let amount = self.fill_buf()?.read(buffer)?;
+        self.consume(amount);
+        Ok(amount)
+    }
+}
+
+/// Runs `take` over the payload while another thread proves what comes next.
+pub(super) fn stream<T>(
+    torrent: &Metainfo,
+    files: Files<'_>,
+    take: impl FnOnce(&mut Proven) -> Result<T>,
+) -> Result<T> {
+    let pieces = pieces_per_window(torrent);
+    let size = torrent.total_length().min(torrent.piece_length().saturating_mul(pieces as u64));
+    let size = usize::try_from(size.min(WINDOW.max(PIECE_MAX))).unwrap_or(usize::MAX);
+    // A single piece that is larger than a window is in flight alone.
+    let buffers = if size as u64 > WINDOW { 1 } else { 2 };
+    let (full, taken) = channel();
+    let (free, empty) = channel();
+    for _ in 0..buffers {
+        // The receiver is in this function: it cannot be gone.
+        let _ = free.send(vec![0; size]);
+    }
+    thread::scope(|scope| {
+        let mut prover = Prover { torrent, files, next: 0, pieces };
+        scope.spawn(move || prover.run(&empty, &full));
+        let left = torrent.total_length();
+        let window = Window::default();
+        let mut proven = Proven { full: taken, free, window, at: 0, left, failed: None };
+        let result = take(&mut proven);
+        let unread = proven.left;
+        if result.is_ok() && unread > 0 {
+            // What failed is found in the slot below.
+            let _ = proven.drain();
+        }
+        match proven.failed.take() {
+            Some(failed) => Err(failed),
+            None if result.is_ok() && unread > 0 => {
+                let cause = format!("{unread} bytes follow its end");
+                Err(Error::new(Exit::Payload, "unpack", name(torrent), cause))
+            }
+            None => result,
+        }
+    })
+}
+
+/// How many pieces make a window: as many as fit, at least one.
+fn pieces_per_window(torrent: &Metainfo) -> usize {
+    usize::try_from(WINDOW / torrent.piece_length().max(1)).unwrap_or(1).max(1)
+}
+
+/// Fills windows and proves them.
+struct Prover<'t> {
+    torrent: &'t Metainfo,
+    files: Files<'t>,
+    /// The first piece that was not read.
+    next: usize,
+    /// Pieces in a window.
+    pieces: usize,
+}
+
+impl Prover<'_> {
+    /// Works until the last piece, the first failure, or until nobody takes the windows any more.
+    fn run(&mut self, empty: &Receiver<Vec<u8>>, full: &Sender<Result<Window>>) {
+        while self.next < self.torrent.pieces().len() {
+            let Ok(bytes) = empty.recv() else { return };
+            let window = self.window(bytes);
+            let ended = window.is_err();
+            if full.send(window).is_err() || ended {
+                return;
+            }
+        }
+    }
+
+    fn window(&mut self, mut bytes: Vec<u8>) -> Result<Window> {
+        let torrent = self.torrent;
+        let last = (self.next + self.pieces).min(torrent.pieces().len());
+        let sizes = || (self.next..last).map(|n| torrent.piece_size(n) as usize);
+        let length = sizes().sum();
+        self.files.fill(&mut bytes[..length])?;
+
+        let mut rest = &bytes[..length];
+        let pieces: Vec<&[u8]> = sizes().filter_map(|size| rest.split_off(..size)).collect();
+        let sums = hash_pieces(&pieces);
+        let right = &torrent.pieces()[self.next..last];
+        if let Some(wrong) = sums.iter().zip(right).position(|(sum, right)| sum != right) {
+            let piece = self.next + wrong;
+            let cause = format!(
+                "piece {piece} of {}, which holds bytes of {}, is not what the torrent says",
+                torrent.pieces().len(),
+                files_of(torrent, piece)
+            );
+            return Err(damaged(name(torrent), cause));
+        }
+        self.next = last;
+        Ok(Window { bytes, length })
+    }
+}
