@@ -7,7 +7,8 @@
 use std::{fmt, io, path::Path};
 
 /// The process's exit code, after `sysexits.h`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(into = "u8")]
 #[repr(u8)]
 pub enum Exit {
     /// Done, or nothing to do.
@@ -60,6 +61,12 @@ impl Exit {
         ]
         .into_iter()
         .find(|e| e.code() == code)
+    }
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> Self {
+        exit.code()
     }
 }
 

@@ -10,15 +10,16 @@ use crate::{
     error::{Exit, Result},
     process::{self, Who},
     release::{Record, State, Unix},
-    rtorrent::{self, Client, Download},
+    rtorrent::{Client, Download, session},
     settle,
     store::{Seen, Site},
 };
 use log::{debug, info, warn};
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use serde::Serialize;
+use std::{fmt, collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// What one sweep came to.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Swept {
     /// Releases that went live.
     pub live: Vec<String>,
@@ -28,6 +29,21 @@ pub struct Swept {
     pub failed: Vec<(String, Exit)>,
     /// Apps that another process is deploying.
     pub busy: Vec<String>,
+}
+
+/// For people: one line a release.
+impl fmt::Display for Swept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { live, landed, failed, busy } = self;
+        live.iter().try_for_each(|name| writeln!(f, "{name} is live"))?;
+        landed.iter().try_for_each(|name| writeln!(f, "{name} landed"))?;
+        busy.iter().try_for_each(|app| writeln!(f, "{app} is being deployed by another process"))?;
+        failed.iter().try_for_each(|(name, exit)| writeln!(f, "{name} failed ({})", exit.code()))?;
+        match live.len() + landed.len() + busy.len() + failed.len() {
+            0 => f.write_str("nothing to do"),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Swept {
@@ -76,7 +92,7 @@ fn downloads(config: &Config, rtorrent: &Client, swept: &mut Swept) -> (Vec<Down
         Ok(downloads) => return (downloads, true),
         Err(error) => error,
     };
-    match rtorrent::session::downloads(&config.rtorrent.session) {
+    match session::downloads(&config.rtorrent.session) {
         Ok(downloads) => {
             info!("{unreachable}; taking what its session directory says");
             (downloads, false)
@@ -92,7 +108,7 @@ fn downloads(config: &Config, rtorrent: &Client, swept: &mut Swept) -> (Vec<Down
 /// A download that is a release of some app, and where it lies.
 struct Found<'c> {
     job: Job<'c>,
-    directory: PathBuf,
+    payload: PathBuf,
     rank: Record,
 }
 
@@ -106,13 +122,13 @@ fn jobs<'c>(
     let mut found: BTreeMap<String, Vec<Found<'_>>> = BTreeMap::new();
     let limit = config.torrent_limit();
     for download in downloads {
-        let identified = rtorrent::session::torrent(&env.session, download.hash, limit)
+        let identified = session::torrent(&env.session, download.hash, limit)
             .and_then(|bytes| bytes.map(|b| deploy::identify(config, download.hash, &b)).transpose());
         match identified {
             Ok(Some(Identified::Job(job))) => {
                 let rank = job.rank(env.now);
-                let directory = download.directory.clone();
-                found.entry(job.app.name.clone()).or_default().push(Found { job: *job, directory, rank });
+                let payload = download.payload(&job.torrent);
+                found.entry(job.app.name.clone()).or_default().push(Found { job: *job, payload, rank });
             }
             Ok(Some(Identified::NoApp(name))) => debug!("no app takes torrent `{name}`"),
             Ok(None) => debug!("the session has no .torrent of {}", download.hash),
@@ -181,8 +197,8 @@ impl Due<'_> {
         env: &Env,
     ) -> (String, Result<Outcome>) {
         match self {
-            Self::Land(Found { job, directory, .. }) => {
-                let done = deploy::deploy(&job, &Source { directory, rtorrent }, env);
+            Self::Land(Found { job, payload, .. }) => {
+                let done = deploy::deploy(&job, &Source { payload, rtorrent }, env);
                 (job.to_string(), deploy::tell(&Subject::from(&job), done, rtorrent, env))
             }
             Self::Activate(record) => {

@@ -202,6 +202,16 @@ pub enum Mode {
     Private,
 }
 
+impl Mode {
+    /// The permission bits of directories.
+    pub fn directory(self) -> u32 {
+        match self {
+            Self::Public => 0o755,
+            Self::Private => 0o750,
+        }
+    }
+}
+
 /// A path of every release that is a link to what all of them share.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shared {

@@ -136,6 +136,12 @@ impl Config {
         }
     }
 
+    /// The largest .torrent that any app takes, in bytes.
+    pub fn torrent_limit(&self) -> u64 {
+        let limits = self.apps.iter().map(|app| app.limits.torrent);
+        limits.max().unwrap_or(Limits::default().torrent)
+    }
+
     /// Why "no app matches" cannot be said: a file or the pattern of an app could not be read.
     pub fn incomplete(&self) -> Option<&Error> {
         let hidden = self.broken.iter().find(|app| app.patterns.is_empty());

@@ -33,7 +33,7 @@ pub(super) fn land(
     source: &Source<'_>,
     env: &Env,
 ) -> Result<Landing> {
-    let payload = Payload::open(&job.torrent, &source.directory)?;
+    let payload = Payload::open(&job.torrent, &source.payload)?;
     let mut notes = payload.notes().to_vec();
     let stage = Stage::create(by, job.hash, env.random)?;
     checkpoint::reach("stage-made");

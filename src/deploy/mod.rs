@@ -48,8 +48,8 @@ pub struct Env {
 
 /// Where the payload is, and the rtorrent that has it, if one is asked.
 pub struct Source<'a> {
-    /// rtorrent's `d.directory`: the payload itself for many files, its parent for one.
-    pub directory: PathBuf,
+    /// The payload: the file of a single-file torrent, the directory of any other.
+    pub payload: PathBuf,
     /// For custom fields and for erasing the downloads of pruned releases.
     pub rtorrent: Option<&'a Client>,
 }
@@ -81,6 +81,16 @@ pub enum Outcome {
     Overruled,
     /// Its check failed; what was live before is live again.
     Returned(Target),
+}
+
+impl Outcome {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Returned(_) => Exit::Unhealthy,
+            _ => Exit::Done,
+        }
+    }
 }
 
 /// How long it took.

@@ -7,7 +7,11 @@ use crate::{
     error::{Result, quoted},
     release::{State, Unix},
     report::Line,
-    rtorrent::{self, Client, Deleted},
+    rtorrent::{
+        Client, Download,
+        payload::{self, Deleted, Payload},
+        session,
+    },
     store::Seen,
 };
 use log::Level;
@@ -20,17 +24,17 @@ pub struct Removed {
     /// Its info hash.
     pub hash: InfoHash,
     /// Where its payload was.
-    pub directory: PathBuf,
+    pub path: PathBuf,
     /// How many of its files were deleted.
-    pub files: usize,
+    pub files: u64,
     /// Files that stay because another download has them too.
-    pub kept: usize,
+    pub kept: u64,
 }
 
 impl Removed {
     /// Says so in the log.
     pub fn log(&self) {
-        let sentence = format!("the download of a pruned release was removed from {}", quoted(&self.directory));
+        let sentence = format!("the download of a pruned release was removed from {}", quoted(&self.path));
         Line::new(sentence)
             .field("hash", self.hash)
             .field("files", self.files)
@@ -54,7 +58,7 @@ pub fn retired(seen: &Seen, linger: Duration, now: Unix) -> Vec<InfoHash> {
         .collect()
 }
 
-/// Untied, erased and deleted: those of `retired` that rtorrent still has.
+/// Erased from rtorrent and deleted: those of `retired` that it still has.
 pub fn remove_downloads(
     rtorrent: &Client,
     retired: &[InfoHash],
@@ -63,26 +67,27 @@ pub fn remove_downloads(
     if retired.is_empty() {
         return Ok(Vec::new());
     }
-    let downloads = rtorrent.all()?;
-    let going = downloads.iter().filter(|d| retired.contains(&d.hash));
+    let payloads = payloads(&rtorrent.all()?, session);
     let mut removed = Vec::new();
-    for download in going {
-        let Some(torrent) = session.torrent(download.hash)? else { continue };
-        let others: BTreeMap<_, _> = downloads
-            .iter()
-            .filter(|d| d.hash != download.hash)
-            .filter_map(|d| Some((d, session.torrent(d.hash).ok()??)))
-            .map(|(d, torrent)| (d.hash, (torrent, d.directory.clone())))
-            .collect();
-        let others: Vec<(&Metainfo, &Path)> =
-            others.values().map(|(torrent, directory)| (torrent, directory.as_path())).collect();
-        rtorrent.remove(download.hash)?;
-        let Deleted { files, kept, .. } =
-            rtorrent::delete_payload(&torrent, &download.directory, &others)?;
-        let directory = download.directory.clone();
-        removed.push(Removed { hash: download.hash, directory, files, kept });
+    for (hash, going) in payloads.iter().filter(|(hash, _)| retired.contains(hash)) {
+        let others = payloads.iter().filter(|(other, _)| *other != hash);
+        let others: Vec<Payload> = others.map(|(_, payload)| payload.clone()).collect();
+        rtorrent.remove(*hash)?;
+        let Deleted { files, kept, .. } = payload::delete(going, &others)?;
+        removed.push(Removed { hash: *hash, path: going.path.clone(), files, kept });
     }
     Ok(removed)
+}
+
+/// What rtorrent's downloads consist of. One whose .torrent cannot be read is not known to share a
+/// file, and is itself not removed.
+fn payloads(downloads: &[Download], session: &Session<'_>) -> BTreeMap<InfoHash, Payload> {
+    let payload = |download: &Download| {
+        let bytes = session::torrent(session.path, download.hash, session.limit).ok()??;
+        let torrent = Metainfo::parse(&bytes).ok()?;
+        Some((download.hash, Payload { path: download.payload(&torrent), torrent }))
+    };
+    downloads.iter().filter_map(payload).collect()
 }
 
 /// rtorrent's session directory, and how large a .torrent may be.
@@ -92,11 +97,4 @@ pub struct Session<'a> {
     pub path: &'a Path,
     /// The most bytes of a .torrent that are read.
     pub limit: u64,
-}
-
-impl Session<'_> {
-    fn torrent(&self, hash: InfoHash) -> Result<Option<Metainfo>> {
-        let bytes = rtorrent::session::torrent(self.path, hash, self.limit)?;
-        Ok(bytes.and_then(|bytes| Metainfo::parse(&bytes).ok()))
-    }
 }

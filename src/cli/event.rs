@@ -1,0 +1,167 @@
+//! What rtorrent and timers call: `finished` and `sweep`.
+
+use super::{
+    args::{Args, Finished},
+    client,
+    output::Output,
+    user::{self, Work},
+};
+use crate::{
+    config::Config,
+    deploy::{self, Env, Identified, Source, Subject},
+    error::{Context, Error, Exit, Result, quoted},
+    rtorrent::{self, Client, Download},
+    sweep,
+};
+use metainfo::{InfoHash, Metainfo};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a download is asked for that rtorrent does not know yet: a magnet link's real torrent
+/// appears a moment after its event.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `seedship finished HASH`.
+pub(super) fn finished(
+    config: Config,
+    finished: &Finished,
+    args: &Args,
+    typed: &[OsString],
+) -> Result<u8> {
+    let config = match user::divide(config, args, typed)? {
+        Work::Here(config) => config,
+        Work::Done(code) => return Ok(code),
+    };
+    let hash = finished.hash;
+    let env = Env {
+        now: super::now(),
+        random: super::random()?,
+        command: "finished",
+        session: config.rtorrent.session.clone(),
+        lock_wait: None,
+    };
+    let told = |result: Result<u8>| result.inspect_err(|e| deploy::tell_unidentified(hash, e));
+    let rtorrent = finished.torrent.is_none().then(|| client(&config));
+    let found = match (&finished.torrent, &finished.payload, &rtorrent) {
+        (Some(torrent), Some(payload), _) => by_hand(&config, torrent, payload),
+        (_, _, Some(rtorrent)) => ask(&config, hash, rtorrent),
+        _ => Err(Error::new(Exit::Usage, "read", "the arguments", "--torrent without --payload")),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return told(Err(error)),
+    };
+    let job = match deploy::identify(&config, hash, &found.torrent) {
+        Ok(Identified::Job(job)) => job,
+        Ok(Identified::NoApp(name)) => {
+            log::debug!("no app takes torrent `{name}`");
+            return Ok(Exit::Done.code());
+        }
+        Err(error) => return told(Err(error)),
+    };
+    let rtorrent = rtorrent.as_ref().filter(|_| found.reachable);
+    let source = Source { payload: found.payload, rtorrent };
+    drop(found.torrent);
+    let outcome = match found.complete {
+        true => deploy::deploy(&job, &source, &env),
+        false => Err(incomplete(hash)),
+    };
+    let outcome = deploy::tell(&Subject::from(&*job), outcome, rtorrent, &env);
+    Ok(outcome.map_or_else(|e| e.exit, |outcome| outcome.exit()).code())
+}
+
+/// A download: its .torrent and where its payload is.
+struct Found {
+    torrent: Vec<u8>,
+    payload: PathBuf,
+    complete: bool,
+    reachable: bool,
+}
+
+/// With everything given, no connection is made.
+fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
+    let size = fs::metadata(torrent).on("read", torrent)?.len();
+    if size > config.torrent_limit() {
+        let cause = format!("it has {size} bytes, and limits.torrent is {}", config.torrent_limit());
+        return Err(Error::new(Exit::Payload, "read", quoted(torrent), cause).unrecorded());
+    }
+    let torrent = fs::read(torrent).on("read", torrent)?;
+    let payload = std::path::absolute(payload).on("find", payload)?;
+    Ok(Found { torrent, payload, complete: true, reachable: false })
+}
+
+/// Asks rtorrent, or its session directory where it does not answer.
+fn ask(config: &Config, hash: InfoHash, rtorrent: &Client) -> Result<Found> {
+    let (download, reachable) = match patiently(|| rtorrent.download(hash)) {
+        Ok(Some(download)) => (download, true),
+        Ok(None) => return Err(unknown(hash, "rtorrent has no such download")),
+        Err(unreachable) => (in_session(config, hash).ok_or(unreachable)?, false),
+    };
+    let session = &config.rtorrent.session;
+    let limit = config.torrent_limit();
+    let torrent = patiently(|| rtorrent::session::torrent(session, hash, limit))?.ok_or_else(|| {
+        let file = session.join(format!("{hash}.torrent"));
+        unknown(hash, &format!("{} is not there", quoted(file)))
+            .hint("[rtorrent] session in the configuration must be rtorrent's session.path")
+    })?;
+    // A torrent that cannot be parsed is told by whoever identifies it.
+    let payload = match Metainfo::parse(&torrent) {
+        Ok(metainfo) => download.payload(&metainfo),
+        Err(_) => download.directory.clone(),
+    };
+    Ok(Found { torrent, payload, complete: download.complete, reachable })
+}
+
+fn in_session(config: &Config, hash: InfoHash) -> Option<Download> {
+    let downloads = rtorrent::session::downloads(&config.rtorrent.session).ok()?;
+    downloads.into_iter().find(|download| download.hash == hash)
+}
+
+/// Asks until there is an answer or patience is over.
+fn patiently<T>(ask: impl Fn() -> Result<Option<T>>) -> Result<Option<T>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask()? {
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),
+            answer => return Ok(answer),
+        }
+    }
+}
+
+fn unknown(hash: InfoHash, cause: &str) -> Error {
+    Error::new(Exit::NotFound, "find", format!("download {hash}"), cause)
+}
+
+fn incomplete(hash: InfoHash) -> Error {
+    Error::new(Exit::Again, "deploy", format!("download {hash}"), "rtorrent says it is not complete")
+        .hint("its event comes again when it is; `seedship sweep` lands it too")
+        .unrecorded()
+}
+
+/// `seedship sweep`.
+pub(super) fn sweep(
+    config: Config,
+    args: &Args,
+    typed: &[OsString],
+    output: &Output,
+) -> Result<u8> {
+    let config = match user::divide(config, args, typed)? {
+        Work::Here(config) => config,
+        Work::Done(code) => return Ok(code),
+    };
+    let env = Env {
+        now: super::now(),
+        random: super::random()?,
+        command: "sweep",
+        session: config.rtorrent.session.clone(),
+        lock_wait: Some(Duration::ZERO),
+    };
+    let swept = sweep::sweep(&config, &client(&config), &env);
+    output.answer(&swept, &swept);
+    Ok(swept.exit().code())
+}

@@ -1,0 +1,105 @@
+//! The command line: arguments as typed become calls of the stories, and what they return becomes
+//! text, JSON and the exit code.
+
+mod args;
+mod event;
+mod operator;
+mod output;
+mod reader;
+mod settings;
+mod user;
+
+use crate::{
+    config::{Config, Scgi},
+    error::{Error, Exit, Result},
+    process,
+    release::Unix,
+    report,
+    rtorrent::{Address, Client, Timeouts},
+};
+use args::{Args, Command};
+use clap::Parser;
+use output::Output;
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Where the configuration lies unless `--config` or `$SEEDSHIP_CONFIG` says otherwise.
+const CONFIG: &str = "/etc/seedship/config.toml";
+
+/// Runs the command line; the exit code is the outcome.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let typed: Vec<OsString> = args.collect();
+    let args = match Args::try_parse_from(&typed) {
+        Ok(args) => args,
+        Err(error) => {
+            // What goes to stdout is help that was asked for; a closed pipe is nobody's error.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            return ExitCode::from(exit.code());
+        }
+    };
+    if args.command.is_unattended() {
+        process::detach();
+    }
+    let output = Output::new(args.json);
+    let code = match dispatch(&args, &typed, &output) {
+        Ok(code) => code,
+        Err(error) => output.fail(&error),
+    };
+    ExitCode::from(code)
+}
+
+fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
+    let path = config_path(args);
+    if let Command::Config(command) = &args.command {
+        return settings::run(command, &path, output);
+    }
+    let config = Config::merge(crate::config::read(&path)?)?;
+    report::start(&config.log.socket, config.log.facility.into(), config.log.level);
+    let exit = match &args.command {
+        Command::Config(_) => Exit::Done,
+        Command::Finished(finished) => return event::finished(config, finished, args, typed),
+        Command::Sweep => return event::sweep(config, args, typed, output),
+        Command::Rollback(c) => operator::rollback(&config, c, output)?,
+        Command::Activate(c) => operator::activate(&config, c, output)?,
+        Command::Hold(c) => operator::hold(&config, c, output)?,
+        Command::Unhold(c) => operator::unhold(&config, c, output)?,
+        Command::Prune(c) => operator::prune(&config, c, output)?,
+        Command::Status(c) => reader::status(&config, c, output)?,
+        Command::Releases(c) => reader::releases(&config, c, output)?,
+        Command::History(c) => reader::history(&config, c, output)?,
+    };
+    Ok(exit.code())
+}
+
+fn config_path(args: &Args) -> PathBuf {
+    let named = args.config.clone().or_else(|| std::env::var_os("SEEDSHIP_CONFIG").map(Into::into));
+    named.unwrap_or_else(|| CONFIG.into())
+}
+
+/// rtorrent, as configured. Nothing is connected yet.
+fn client(config: &Config) -> Client {
+    let address = match &config.rtorrent.scgi {
+        Scgi::Unix(path) => Address::Unix(path.clone()),
+        Scgi::Tcp(host) => Address::Tcp(host.clone()),
+    };
+    Client::new(address, Timeouts::default())
+}
+
+/// The clock, read once for each command.
+fn now() -> Unix {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// A random number for names that must not meet.
+fn random() -> Result<u64> {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|e| Error::io("ask for", "getrandom", &e.into()))?;
+    Ok(u64::from_ne_bytes(bytes))
+}

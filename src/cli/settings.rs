@@ -1,0 +1,47 @@
+//! `seedship config check` and `seedship config show`.
+
+use super::{args::Settings, output::Output};
+use crate::{
+    config::{self, Config, Fragment},
+    error::{Context, Error, Exit, Result},
+    report,
+};
+use serde_json::json;
+use std::{fs, path::Path};
+
+pub(super) fn run(command: &Settings, path: &Path, output: &Output) -> Result<u8> {
+    match command {
+        Settings::Check { file } => check(path, file.as_deref(), output),
+        Settings::Show => {
+            let config = Config::merge(config::read(path)?)?;
+            let text = config.to_toml()?;
+            let object: serde_json::Value = toml::from_str(&text)
+                .map_err(|e| Error::new(Exit::Bug, "show", "the configuration", e))?;
+            output.answer(&text, &object);
+            Ok(Exit::Done.code())
+        }
+    }
+}
+
+/// Every fault is told, not only the first.
+fn check(path: &Path, file: Option<&Path>, output: &Output) -> Result<u8> {
+    let (checked, fragments) = match file {
+        None => (path, config::read(path)?),
+        Some(file) => {
+            let text = fs::read_to_string(file).on("read", file)?;
+            (file, vec![Fragment { path: file.to_owned(), text }])
+        }
+    };
+    let config = Config::merge(fragments)?;
+    let faults: Vec<&Error> = config.faults().collect();
+    let Some(first) = faults.first() else {
+        let apps: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
+        let text = format!("{} is good: {} app(s)", checked.display(), apps.len());
+        output.answer(text, &json!({"file": checked, "apps": apps, "faults": []}));
+        return Ok(Exit::Done.code());
+    };
+    let text: Vec<String> = faults.iter().map(|fault| report::for_people(fault)).collect();
+    let objects: Vec<_> = faults.iter().map(|fault| report::in_json(fault)).collect();
+    output.answer(text.join("\n"), &json!({"file": checked, "faults": objects}));
+    Ok(first.exit.code())
+}

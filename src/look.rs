@@ -1,0 +1,1 @@
+//! What can be seen without a lock.
