@@ -115,7 +115,7 @@ pub fn verify(
     let comment = Comment::parse(signature.trusted_comment()).map_err(|why| {
         let comment = escaped(signature.trusted_comment().as_bytes());
         refused(app, format!("its trusted comment `{comment}` {why}")).hint(format!(
-            "sign with -t '{FORM} app={app} version={version} published=2024-05-01T12:00:00Z'"
+            "sign with -t \"{FORM} app={app} version={version} published=$(date -u +%FT%TZ)\""
         ))
     })?;
     comment.must_be(app, version)?;

@@ -148,7 +148,8 @@ impl Config {
         self.unreadable.first().or(hidden.map(|app| &app.error))
     }
 
-    /// Everything that is wrong although the configuration can be used.
+    /// Everything that is wrong although the rest of the configuration can be used: with any of
+    /// these, a configuration does not pass a check.
     pub fn faults(&self) -> impl Iterator<Item = &Error> {
         self.unreadable.iter().chain(self.broken.iter().map(|broken| &broken.error))
     }

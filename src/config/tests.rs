@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 /// The example that is shipped.
 const EXAMPLE: &str = include_str!("../../packaging/config.toml");
 
-/// The rest of an app that needs no key.
+/// An app in four lines, with nothing but what it needs.
 const SHOP: &str =
     "[apps.shop]\nmatch = \"shop-{version}\"\nroot = \"/srv/shop\"\nunsigned = \"accept\"\n";
 
@@ -30,12 +30,12 @@ fn app(table: &str) -> App {
     config.app("shop").unwrap().clone()
 }
 
-/// The app of that pattern, root by its name.
+/// An app of those patterns, its root by its name.
 fn app_of_pattern(name: &str, patterns: &str) -> String {
     format!("[apps.{name}]\nmatch = {patterns}\nroot = \"/srv/{name}\"\nunsigned = \"accept\"\n")
 }
 
-/// What `match` and the rest of an app make of it, as a sentence with its hint.
+/// The error as a sentence with its hint; a wrong configuration is always 78.
 fn complaint(error: &Error) -> String {
     assert_eq!(error.exit, Exit::Config, "{error}");
     format!("{error} ({})", error.hint.as_deref().unwrap_or("no hint"))
@@ -119,6 +119,7 @@ fn a_wrong_app_is_told_where_and_what_to_write_instead() {
         ("public_keys = [\"RWx\"]", "line 5, column 16", "no minisign public key", "no hint"),
         ("env = { \"A B\" = \"\" }", "line 5, column 7", "`A B` is no name", "no hint"),
         ("env = { SEEDSHIP_X = \"\" }", "line 5, column 7", "itself sets", "does not begin"),
+        ("env = { A = \"\\u0000\" }", "line 5, column 7", "value of `A` holds a NUL", "no hint"),
         ("env = { A = 1 }", "line 5, column 13", "expected a string", "no hint"),
         ("run.check = \"curl -f x\"", "line 5, column 13", "expected a list", "no hint"),
         ("run.check = [\"curl x\"]", "line 5, column 14", "no shell", "[[\"curl\", \"x\"]]"),
@@ -158,7 +159,7 @@ fn an_app_needs_a_match_a_root_a_word_on_signatures_and_a_name() {
         ("[apps.a]\nmatch = \"{tag}\"\nroot = \"/a\"\nunsigned = \"yes\"", "unknown value `yes`"),
         (&app_of_pattern("a", "['a-{tag}', 'b-{version}']"), "no common order"),
         (&app_of_pattern("a", "'{tag}'").replace("s.a", "s.'a b'"), "`a b` is no name of an app"),
-        (&app_of_pattern("a", "'{tag}'").replace("s.a", "s.'../a'"), "`../a` is no name of an app"),
+        (&app_of_pattern("a", "'{tag}'").replace("s.a", "s.'.a'"), "`.a` is no name of an app"),
         ("apps.a = 7", "expected a table"),
         ("apps.a = []", "expected a table"),
     ] {
@@ -218,13 +219,15 @@ fn tables_merge_and_nothing_is_overridden() {
 
 #[test]
 fn an_app_stands_in_one_file() {
-    let texts = [SHOP, "[apps.shop]\nkeep = 3", &app_of_pattern("blog", "'blog-{tag}'")];
+    let texts = [SHOP, "[apps.shop]\nmatch = \"s-{tag}\"", &app_of_pattern("blog", "'blog-{tag}'")];
     let config = Config::merge(fragments(texts)).unwrap();
     let text = complaint(&config.app("shop").unwrap_err());
     assert!(text.contains("`/etc/1.toml`, line 1, column 7: app `shop` stands here"), "{text}");
     assert!(text.contains("and in `/etc/0.toml`, line 1, column 7"), "{text}");
     assert!(config.app("blog").is_ok());
-    assert!(config.app_of(b"shop-1").is_err(), "the torrent is still known to be the app's");
+    for torrent in ["shop-1", "s-1"] {
+        assert!(config.app_of(torrent.as_bytes()).is_err(), "{torrent} is still the app's");
+    }
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn an_unknown_app_is_told_the_known_ones() {
 
 #[test]
 fn the_most_literal_pattern_says_whose_a_torrent_is() {
-    let text = app_of_pattern("shop", "['shop-{tag}', 'old-{tag}.tar']")
+    let text = app_of_pattern("shop", "['shop-{tag}', 'old-{tag}.tar', 'shop-old-{tag}.tar.gz']")
         + &app_of_pattern("admin", "'shop-admin-{tag}'")
         + &app_of_pattern("old", "'old-{tag}'");
     let config = merge(&text).unwrap();
@@ -264,6 +267,7 @@ fn the_most_literal_pattern_says_whose_a_torrent_is() {
     assert_eq!(found(b"shop-1.0"), "shop 1.0");
     assert_eq!(found(b"shop-admin-1.0"), "admin 1.0");
     assert_eq!(found(b"old-1.tar"), "shop 1");
+    assert_eq!(found(b"shop-old-1.tar.gz"), "shop 1");
     assert_eq!(found(b"old-1.tgz"), "old 1.tgz");
     assert_eq!(found(b"shop-admin-\xff\n"), "admin literally");
     assert_eq!(found(b"shop-"), "shop literally");
@@ -335,7 +339,10 @@ fn what_is_shown_is_read_back_as_the_same() {
     let text = EXAMPLE.to_owned()
         + "[apps.a]\nroot = \"/a\"\nunsigned = \"accept\"\nmatch = ['\\{tag}\"\\n']\nkeep = 9\n\
            shared = [{ path = \"x\", target = \"/y\" }]\nlinger = \"61s\"\nmin_free = \"10GB\"\n\
-           env = { A = \"\\u001b\\\"\" }\nlimits = { files = 7 }\n\
+           case = \"accept\"\nmode = \"private\"\nactivate = \"manual\"\ndownloads = \"keep\"\n\
+           strip = 3\nmust_exist = [\"x/y\"]\nlock_wait = \"3s\"\nrun.timeout = \"7s\"\n\
+           env = { A = \"\\u001b\\\"\" }\nlimits = { bytes = \"1B\", files = 2, depth = 3, path = 4, ratio = 5, memory = \"6B\",\
+           torrent = \"7B\", zip_entries = 8 }\n\
            [apps.bad]\nmatch = \"bad-{tag}\"\nroot = \"/bad\"\n";
     let texts = [&text, "[rtorrent]\nscgi = \"localhost:1\"\nallow_tcp = true", "x = "];
     let config = Config::merge(fragments(texts)).unwrap();
