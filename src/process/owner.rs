@@ -173,6 +173,8 @@ mod tests {
         match case.split_once(' ') {
             Some(("become", root)) => {
                 let owner = owner_of(Path::new(root)).unwrap();
+                // Root's groups, of which nothing may be left.
+                setgroups(&[Gid::from_raw(4), Gid::from_raw(0)]).unwrap();
                 become_owner(&owner).unwrap();
                 let (user, group) = (getresuid().unwrap(), getresgid().unwrap());
                 let groups: Vec<u32> = getgroups().unwrap().iter().map(|g| g.as_raw()).collect();
