@@ -29,7 +29,7 @@ impl Rules {
     /// The rules of an app.
     pub fn of(app: &App) -> Self {
         let keys = match &app.trust {
-            Trust::Keys(keys) => Some(keys.iter().map(|key| key.id().to_owned()).collect()),
+            Trust::Keys(keys) => Some(keys.iter().map(|key| key.id.clone()).collect()),
             Trust::Unsigned => None,
         };
         Self { auto: app.activate == Activate::Auto, order: app.order(), keys }

@@ -16,19 +16,19 @@ pub mod disk;
 pub mod process;
 pub mod scgi;
 // stages, in the order of the pipeline
-pub mod rtorrent;
-pub mod store;
-pub mod verify;
-pub mod unpack;
 pub mod choose;
-pub mod switch;
 pub mod prune;
 pub mod report;
+pub mod rtorrent;
+pub mod store;
+pub mod switch;
+pub mod unpack;
+pub mod verify;
 // stories
-pub mod settle;
 pub mod deploy;
-pub mod operate;
-pub mod sweep;
 pub mod look;
+pub mod operate;
+pub mod settle;
+pub mod sweep;
 // door
 pub mod cli;

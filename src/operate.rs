@@ -66,8 +66,13 @@ pub fn rollback<D: Disk>(
 /// What a rollback would switch to, without doing it.
 pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version> {
     if let Current::Foreign(what @ (Foreign::Directory | Foreign::Other)) = &seen.current {
-        return Err(Error::new(Exit::NotOurs, "roll back", format!("app `{app}`"), format!("`current` is {what}"))
-            .hint(format!("seedship activate {app} VERSION --adopt takes it over and keeps it")));
+        return Err(Error::new(
+            Exit::NotOurs,
+            "roll back",
+            format!("app `{app}`"),
+            format!("`current` is {what}"),
+        )
+        .hint(format!("seedship activate {app} VERSION --adopt takes it over and keeps it")));
     }
     let live = seen.live().map(|r| &r.version);
     match &how.to {

@@ -16,7 +16,7 @@ use crate::{
 };
 use log::{debug, info, warn};
 use serde::Serialize;
-use std::{fmt, collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 /// What one sweep came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -37,8 +37,11 @@ impl fmt::Display for Swept {
         let Self { live, landed, failed, busy } = self;
         live.iter().try_for_each(|name| writeln!(f, "{name} is live"))?;
         landed.iter().try_for_each(|name| writeln!(f, "{name} landed"))?;
-        busy.iter().try_for_each(|app| writeln!(f, "{app} is being deployed by another process"))?;
-        failed.iter().try_for_each(|(name, exit)| writeln!(f, "{name} failed ({})", exit.code()))?;
+        busy.iter()
+            .try_for_each(|app| writeln!(f, "{app} is being deployed by another process"))?;
+        failed
+            .iter()
+            .try_for_each(|(name, exit)| writeln!(f, "{name} failed ({})", exit.code()))?;
         match live.len() + landed.len() + busy.len() + failed.len() {
             0 => f.write_str("nothing to do"),
             _ => Ok(()),
@@ -122,13 +125,18 @@ fn jobs<'c>(
     let mut found: BTreeMap<String, Vec<Found<'_>>> = BTreeMap::new();
     let limit = config.torrent_limit();
     for download in downloads {
-        let identified = session::torrent(&env.session, download.hash, limit)
-            .and_then(|bytes| bytes.map(|b| deploy::identify(config, download.hash, &b)).transpose());
+        let identified = session::torrent(&env.session, download.hash, limit).and_then(|bytes| {
+            bytes.map(|b| deploy::identify(config, download.hash, &b)).transpose()
+        });
         match identified {
             Ok(Some(Identified::Job(job))) => {
                 let rank = job.rank(env.now);
                 let payload = download.payload(&job.torrent);
-                found.entry(job.app.name.clone()).or_default().push(Found { job: *job, payload, rank });
+                found.entry(job.app.name.clone()).or_default().push(Found {
+                    job: *job,
+                    payload,
+                    rank,
+                });
             }
             Ok(Some(Identified::NoApp(name))) => debug!("no app takes torrent `{name}`"),
             Ok(None) => debug!("the session has no .torrent of {}", download.hash),
@@ -168,7 +176,10 @@ fn recover(site: &mut Site<Kernel>, app: &App, env: &Env) -> Result<()> {
     let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
     let stages = settle::recover(&mut by, env.now)?;
     if stages > 0 {
-        info!("{}: removed {stages} unfinished release(s) that an interrupted deploy left", app.name);
+        info!(
+            "{}: removed {stages} unfinished release(s) that an interrupted deploy left",
+            app.name
+        );
     }
     Ok(())
 }
@@ -203,7 +214,8 @@ impl Due<'_> {
             }
             Self::Activate(record) => {
                 let done = deploy::activate_landed(site, app, &record, env);
-                let subject = Subject { app, version: &record.version, hash: record.key.info_hash() };
+                let subject =
+                    Subject { app, version: &record.version, hash: record.key.info_hash() };
                 (subject.to_string(), deploy::tell(&subject, done, rtorrent, env))
             }
         }
@@ -231,6 +243,8 @@ fn is_due(seen: &Seen, found: &Found<'_>, now: Unix) -> bool {
         State::Waiting(wait) => wait.not_before <= now,
         State::Refused { digest, .. } => *digest != found.job.app.digest,
         State::Open => !seen.stands(&record.version),
-        State::Trying | State::Good | State::Bad { .. } | State::Superseded | State::Pruned => false,
+        State::Trying | State::Good | State::Bad { .. } | State::Superseded | State::Pruned => {
+            false
+        }
     }
 }

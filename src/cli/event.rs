@@ -87,7 +87,8 @@ struct Found {
 fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
     let size = fs::metadata(torrent).on("read", torrent)?.len();
     if size > config.torrent_limit() {
-        let cause = format!("it has {size} bytes, and limits.torrent is {}", config.torrent_limit());
+        let cause =
+            format!("it has {size} bytes, and limits.torrent is {}", config.torrent_limit());
         return Err(Error::new(Exit::Payload, "read", quoted(torrent), cause).unrecorded());
     }
     let torrent = fs::read(torrent).on("read", torrent)?;
@@ -104,11 +105,12 @@ fn ask(config: &Config, hash: InfoHash, rtorrent: &Client) -> Result<Found> {
     };
     let session = &config.rtorrent.session;
     let limit = config.torrent_limit();
-    let torrent = patiently(|| rtorrent::session::torrent(session, hash, limit))?.ok_or_else(|| {
-        let file = session.join(format!("{hash}.torrent"));
-        unknown(hash, &format!("{} is not there", quoted(file)))
-            .hint("[rtorrent] session in the configuration must be rtorrent's session.path")
-    })?;
+    let torrent =
+        patiently(|| rtorrent::session::torrent(session, hash, limit))?.ok_or_else(|| {
+            let file = session.join(format!("{hash}.torrent"));
+            unknown(hash, &format!("{} is not there", quoted(file)))
+                .hint("[rtorrent] session in the configuration must be rtorrent's session.path")
+        })?;
     // A torrent that cannot be parsed is told by whoever identifies it.
     let payload = match Metainfo::parse(&torrent) {
         Ok(metainfo) => download.payload(&metainfo),
@@ -138,9 +140,14 @@ fn unknown(hash: InfoHash, cause: &str) -> Error {
 }
 
 fn incomplete(hash: InfoHash) -> Error {
-    Error::new(Exit::Again, "deploy", format!("download {hash}"), "rtorrent says it is not complete")
-        .hint("its event comes again when it is; `seedship sweep` lands it too")
-        .unrecorded()
+    Error::new(
+        Exit::Again,
+        "deploy",
+        format!("download {hash}"),
+        "rtorrent says it is not complete",
+    )
+    .hint("its event comes again when it is; `seedship sweep` lands it too")
+    .unrecorded()
 }
 
 /// `seedship sweep`.

@@ -100,7 +100,8 @@ fn would_activate(app: &Settings, typed: &Activate, output: &Output) -> Result<E
 
 fn told(verb: &str, app: &Settings, switched: &Switched, who: &Operator, output: &Output) {
     let (name, Switched { from, to }) = (&app.name, switched);
-    let line = Line::new(format!("{name} was {verb} to {to} by {}", crate::error::one_line(&who.name)));
+    let line =
+        Line::new(format!("{name} was {verb} to {to} by {}", crate::error::one_line(&who.name)));
     line.field("app", name).field("from", from).field("to", to).unseen(Level::Info);
     output.answer(
         format!("{name}: {verb}, {from} → {to}"),
@@ -114,7 +115,8 @@ pub(super) fn hold(config: &Config, typed: &Hold, output: &Output) -> Result<Exi
     let until = typed.until.map(|until| until.from(now));
     let shown = until.map_or("until it is released".to_owned(), |until| format!("until {until}"));
     if typed.dry_run {
-        let object = json!({"app": app.name, "dry_run": true, "until": until.map(|u| u.to_string())});
+        let object =
+            json!({"app": app.name, "dry_run": true, "until": until.map(|u| u.to_string())});
         output.answer(format!("would hold {} {shown}", app.name), &object);
         return Ok(Exit::Done);
     }

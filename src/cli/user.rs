@@ -24,9 +24,10 @@ pub(super) fn becomes_owner_of(app: &App) -> Result<()> {
 
 /// The person behind the command, for records and history.
 pub(super) fn operator() -> Result<Operator> {
-    let name = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty()).or_else(|| {
-        User::from_uid(getuid()).ok().flatten().map(|user| user.name)
-    });
+    let name = std::env::var("SUDO_USER")
+        .ok()
+        .filter(|name| !name.is_empty())
+        .or_else(|| User::from_uid(getuid()).ok().flatten().map(|user| user.name));
     let name = name.unwrap_or_else(|| format!("uid {}", getuid()));
     Ok(Operator { name, now: super::now(), random: super::random()? })
 }
@@ -58,9 +59,15 @@ pub(super) fn divide(mut config: Config, args: &Args, typed: &[OsString]) -> Res
         }
     }
     if let Some(uid) = args.as_owner {
-        let (owner, apps) = owners.into_iter().find(|(owner, _)| owner.uid == uid).ok_or_else(
-            || Error::new(Exit::NotFound, "work for", format!("user #{uid}"), "no app's root is theirs"),
-        )?;
+        let (owner, apps) =
+            owners.into_iter().find(|(owner, _)| owner.uid == uid).ok_or_else(|| {
+                Error::new(
+                    Exit::NotFound,
+                    "work for",
+                    format!("user #{uid}"),
+                    "no app's root is theirs",
+                )
+            })?;
         config.apps.retain(|app| apps.contains(&app.name));
         process::become_owner(&owner)?;
         return Ok(Work::Here(Box::new(config)));

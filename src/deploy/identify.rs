@@ -49,7 +49,9 @@ pub fn identify<'c>(config: &'c Config, hash: InfoHash, torrent: &[u8]) -> Resul
                 app.name
             );
             Err(Error::new(Exit::Payload, "identify", format!("torrent `{name}`"), cause)
-                .hint("a version begins with a digit (or `v` and one): publish it under such a name")
+                .hint(
+                    "a version begins with a digit (or `v` and one): publish it under such a name",
+                )
                 .unrecorded())
         }
         Match::None => match config.incomplete() {

@@ -4,7 +4,7 @@ use super::{Env, Job, Source};
 use crate::{
     checkpoint,
     disk::Kernel,
-    error::{Error, Exit, Result},
+    error::{Error, Result},
     manifest,
     release::{Record, Unix},
     store::{Deploying, Durable, MANIFESTS, Stage},
@@ -69,7 +69,7 @@ fn unpack(
         group: disk.group("releases")?,
     };
     let path = |kind| format!("{MANIFESTS}/{}.{kind}", job.version);
-    let create = |kind| Ok(BufWriter::new(disk.create_file(&path(kind))?));
+    let create = |kind| disk.create_file(&path(kind)).map(BufWriter::new);
     let mut manifest = manifest::Writer::new(create("b3")?, create("tree")?)
         .map_err(|e| Error::io("write", disk.full(&path("tree")), &e))?;
     let contents = unpack::unpack(payload, directory.as_fd(), disk.root(), &plan, &mut manifest)?;
@@ -85,4 +85,3 @@ fn release_time(candidate: &Record, hash: InfoHash) -> Unix {
     let from_hash = || Unix(EPOCH_2000 + i64::from(u32::from_be_bytes([a, b, c, d]) >> 4));
     candidate.published.or(candidate.created).unwrap_or_else(from_hash)
 }
-

@@ -78,12 +78,7 @@ pub fn tell_app(app: &App, error: &Error) {
 }
 
 /// One line of log for each release that prune removed, and one of history.
-pub(super) fn pruned(
-    site: &Site<Kernel>,
-    app: &App,
-    pruned: &Result<Vec<Record>>,
-    now: Unix,
-) {
+pub(super) fn pruned(site: &Site<Kernel>, app: &App, pruned: &Result<Vec<Record>>, now: Unix) {
     let records = match pruned {
         Ok(records) => records,
         Err(e) => return log::warn!("{e}; old releases stay until the next deploy"),
@@ -145,12 +140,10 @@ fn sentence(job: &Subject<'_>, outcome: &Outcome) -> Line {
         false => format!(" ({})", notes.join("; ")),
     };
     match outcome {
-        Outcome::Live { from, took, notes } => {
-            Line::new(format!("{job} is live{}", noted(notes)))
-                .field("from", from)
-                .field("ms", took.all.as_millis())
-                .field("switch_ms", format!("{:.1}", took.switch.as_secs_f64() * 1e3))
-        }
+        Outcome::Live { from, took, notes } => Line::new(format!("{job} is live{}", noted(notes)))
+            .field("from", from)
+            .field("ms", took.all.as_millis())
+            .field("switch_ms", format!("{:.1}", took.switch.as_secs_f64() * 1e3)),
         Outcome::Landed { stay, notes } => {
             Line::new(format!("{job} landed and does not go live: {stay}{}", noted(notes)))
         }

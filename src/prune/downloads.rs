@@ -16,7 +16,11 @@ use crate::{
 };
 use log::Level;
 use metainfo::{InfoHash, Metainfo};
-use std::{collections::BTreeMap, path::{Path, PathBuf}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// One download that was removed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,7 +38,8 @@ pub struct Removed {
 impl Removed {
     /// Says so in the log.
     pub fn log(&self) {
-        let sentence = format!("the download of a pruned release was removed from {}", quoted(&self.path));
+        let sentence =
+            format!("the download of a pruned release was removed from {}", quoted(&self.path));
         Line::new(sentence)
             .field("hash", self.hash)
             .field("files", self.files)
@@ -51,11 +56,7 @@ pub fn retired(seen: &Seen, linger: Duration, now: Unix) -> Vec<InfoHash> {
         State::Superseded => now.since(since) >= linger,
         _ => false,
     };
-    seen.records
-        .iter()
-        .filter(|r| gone(&r.state, r.at))
-        .filter_map(|r| r.key.info_hash())
-        .collect()
+    seen.records.iter().filter(|r| gone(&r.state, r.at)).filter_map(|r| r.key.info_hash()).collect()
 }
 
 /// Erased from rtorrent and deleted: those of `retired` that it still has.

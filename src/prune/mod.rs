@@ -8,8 +8,7 @@ mod downloads;
 pub use downloads::{Removed, Session, remove_downloads, retired};
 
 use crate::{
-    checkpoint,
-    choose,
+    checkpoint, choose,
     config::Order,
     disk::Disk,
     error::Result,

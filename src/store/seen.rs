@@ -33,7 +33,9 @@ pub enum Foreign {
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Link(text) => write!(f, "a link to `{}` that seedship did not make", escaped(text.as_bytes())),
+            Self::Link(text) => {
+                write!(f, "a link to `{}` that seedship did not make", escaped(text.as_bytes()))
+            }
             Self::Directory => f.write_str("a real directory"),
             Self::Other => f.write_str("neither a link nor a directory"),
         }

@@ -6,11 +6,14 @@
 //! old or the new one.
 
 mod adopt;
+mod destination;
 mod link;
 mod recover;
 
 pub use adopt::{adopt_directory, adopt_link, adopted_version};
 pub use recover::recover;
+
+use destination::Destination;
 
 use crate::{
     checkpoint,
@@ -50,17 +53,17 @@ pub struct Switched {
 /// 65 if the name was taken meanwhile (the release is refused), 74 if the stage was deleted.
 pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, record: &Record) -> Result<()> {
     let release = release_path(&record.version);
-    let place = || quoted(lock.disk().place().join(&release));
+    let place = quoted(lock.disk().place().join(&release));
     match lock.disk().rename_new(stage.path(), &release)? {
         Renamed::Done => {}
         Renamed::Taken => {
             lock.forget(&record.key)?;
             let cause = "a directory of that name appeared while it was unpacked";
-            return Err(Error::new(Exit::Payload, "commit", place(), cause));
+            return Err(Error::new(Exit::Payload, "commit", place, cause));
         }
         Renamed::Gone => {
             let cause = "its stage was deleted while it was unpacked";
-            return Err(Error::new(Exit::Io, "commit", place(), cause));
+            return Err(Error::new(Exit::Io, "commit", place, cause));
         }
     }
     stage.committed();
@@ -97,14 +100,12 @@ fn swap<D: Disk>(lock: &mut Switching<'_, D>, to: &Destination, now: Unix) -> Re
     if let Some(live) = lock.seen().live().filter(|live| live.left != Some(now)).cloned() {
         lock.write(Record { left: Some(now), ..live })?;
     }
-    if let Some(marked) =
-        to.and_then(|to| lock.seen().record(&to.key)).filter(|r| r.leave.is_some())
-    {
-        let cleared = Record { leave: None, ..marked.clone() };
-        lock.write(cleared)?;
+    let marked = to.record.as_ref().and_then(|key| lock.seen().record(key));
+    if let Some(marked) = marked.filter(|r| r.leave.is_some()).cloned() {
+        lock.write(Record { leave: None, ..marked })?;
     }
     checkpoint::reach("switch-begins");
-    link::point(lock.disk(), to.map(Record::link_text).as_deref())?;
+    link::point(lock.disk(), to.link.as_deref())?;
     lock.refresh()
 }
 

@@ -1,0 +1,42 @@
+//! Where `current` shall lead.
+
+use crate::{
+    disk::Disk,
+    error::{Error, Exit, Result, quoted},
+    release::{Key, Record, Target},
+    store::{CURRENT, Switching, release_path},
+};
+
+/// A release that stands, or nothing.
+pub(super) struct Destination {
+    /// The link's text; `None` for no link at all.
+    pub(super) link: Option<String>,
+    /// The record of that release, if it can be read.
+    pub(super) record: Option<Key>,
+}
+
+impl Destination {
+    pub(super) fn of(record: &Record) -> Self {
+        Self { link: Some(record.link_text()), record: Some(record.key.clone()) }
+    }
+
+    /// A target's, if it stands. An operator may name a release whose record is lost: its
+    /// directory is enough.
+    pub(super) fn find<D: Disk>(lock: &Switching<'_, D>, to: &Target) -> Result<Self> {
+        let Target::Release(version) = to else {
+            return Ok(Self { link: None, record: None });
+        };
+        let seen = lock.seen();
+        match seen.owner(version) {
+            _ if !seen.stands(version) => Err(Error::new(
+                Exit::NotFound,
+                "switch",
+                format!("{} to `{version}`", quoted(lock.disk().place().join(CURRENT))),
+                "that release is not there any more",
+            )
+            .hint("name another one: seedship rollback APP --to VERSION")),
+            Some(record) => Ok(Self::of(record)),
+            None => Ok(Self { link: Some(release_path(version)), record: None }),
+        }
+    }
+}
