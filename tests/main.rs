@@ -7,5 +7,6 @@
     reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
+mod host;
 mod layers;
 mod rc;

@@ -1,0 +1,229 @@
+//! One web server under test: its configuration, its apps' roots, its log, and the real binary.
+
+use lab::{Flavour, Lab, Node, Torrent, rtorrent};
+use std::{
+    fs,
+    os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+/// The binary under test.
+pub(crate) const SEEDSHIP: &str = env!("CARGO_BIN_EXE_seedship");
+
+/// An app as most scenarios need it: unsigned, nothing lingers.
+pub(crate) const SHOP: &str = r#"
+[apps.shop]
+match    = ["shop-{version}.tar", "shop-{version}.tar.zst"]
+root     = "WWW/shop"
+unsigned = "accept"
+linger   = "0s"
+min_free = "1MiB"
+"#;
+
+/// A web server.
+pub(crate) struct Host<'l> {
+    pub(crate) lab: &'l Lab,
+    config: PathBuf,
+    log: Log,
+}
+
+/// What a run of the binary came to.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl<'l> Host<'l> {
+    /// A host with these apps; `WWW` stands for the directory of the roots, which are made.
+    pub(crate) fn new(lab: &'l Lab, apps: &str) -> Self {
+        let log = Log::listen(&lab.path().join("log.sock"));
+        let host = Self { lab, config: lab.path().join("seedship.toml"), log };
+        host.configure(apps);
+        host
+    }
+
+    /// Other apps, or other settings of them.
+    pub(crate) fn configure(&self, apps: &str) {
+        let base = self.lab.path().join("node");
+        let www = self.lab.path().join("www");
+        let apps = apps.replace("WWW", &www.display().to_string());
+        let roots = apps.lines().filter_map(|line| line.split_once("root").map(|(_, rest)| rest));
+        for root in roots.filter_map(|rest| rest.split('"').nth(1)) {
+            let below = Path::new(root).strip_prefix(self.lab.path()).unwrap();
+            self.lab.folder(below.to_str().unwrap()).unwrap();
+        }
+        let text = format!(
+            "[rtorrent]\nscgi = \"{base}/run/rpc.sock\"\nsession = \"{base}/session\"\n\
+             [log]\nsocket = \"{log}\"\nlevel = \"debug\"\n{apps}",
+            base = base.display(),
+            log = self.lab.path().join("log.sock").display(),
+        );
+        fs::write(&self.config, text).unwrap();
+    }
+
+    /// An rtorrent with the hook, not started; its own sweep never runs.
+    pub(crate) fn node(&self, flavour: Flavour) -> rtorrent::Builder {
+        self.lab
+            .rtorrent(flavour)
+            .name("node")
+            .hook(SEEDSHIP)
+            .env("SEEDSHIP_CONFIG", &self.config)
+            .env("SEEDSHIP_CHECKPOINTS", self.checkpoints())
+            .schedule("seedship_sweep", 600_000, 600_000)
+    }
+
+    /// Where a file named like a checkpoint makes a hook park there.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.lab.folder("checkpoints").unwrap()
+    }
+
+    /// A command of the binary, not started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(SEEDSHIP);
+        command.args(args).env("SEEDSHIP_CONFIG", &self.config).env_remove("SUDO_USER");
+        command.env("SEEDSHIP_CHECKPOINTS", self.checkpoints());
+        command
+    }
+
+    /// Runs the binary.
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().unwrap())
+    }
+
+    /// Runs the binary, which must succeed, and returns what it printed.
+    pub(crate) fn good(&self, args: &[&str]) -> String {
+        let run = self.run(args);
+        assert_eq!(run.code, 0, "{args:?}: {run:?}\n{}", self.log.lines().join("\n"));
+        run.stdout
+    }
+
+    /// The event of a download, without rtorrent.
+    pub(crate) fn finished(&self, torrent: &Torrent, payload: &Path) -> Run {
+        let file = self.lab.path().join(format!("{}.torrent", torrent.hash));
+        torrent.write_to(&file).unwrap();
+        let (file, payload) = (file.to_str().unwrap(), payload.to_str().unwrap());
+        self.run(&["finished", &torrent.hash, "--torrent", file, "--payload", payload])
+    }
+
+    /// The root of an app.
+    pub(crate) fn root(&self, app: &str) -> PathBuf {
+        self.lab.path().join("www").join(app)
+    }
+
+    /// What `current` of an app says.
+    pub(crate) fn current(&self, app: &str) -> Option<String> {
+        let text = fs::read_link(self.root(app).join("current")).ok()?;
+        Some(text.to_str().unwrap().to_owned())
+    }
+
+    /// A file of what is live.
+    pub(crate) fn served(&self, app: &str, path: &str) -> Option<String> {
+        fs::read_to_string(self.root(app).join("current").join(path)).ok()
+    }
+
+    /// The releases of an app that stand, in order.
+    pub(crate) fn releases(&self, app: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root(app).join("releases")).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The record of an info hash, as it lies on disk.
+    pub(crate) fn record(&self, app: &str, hash: &str) -> Option<String> {
+        let name = format!("{}.toml", hash.to_uppercase());
+        fs::read_to_string(self.root(app).join(".seedship/records").join(name)).ok()
+    }
+
+    /// The state in the record of an info hash.
+    pub(crate) fn state(&self, app: &str, hash: &str) -> Option<String> {
+        let record = self.record(app, hash)?;
+        let state = record.lines().find_map(|line| line.strip_prefix("state = "))?;
+        Some(state.trim_matches('"').to_owned())
+    }
+
+    /// Every line of log so far that is not debug, without its header.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lines()
+    }
+
+    /// Waits, calling rtorrent all the while, until the state of a record is this one.
+    pub(crate) fn await_state(&self, node: &Node, app: &str, hash: &str, state: &str) {
+        let awaited = node.await_that(&format!("{app} {hash} {state}"), || {
+            self.state(app, hash).as_deref() == Some(state)
+        });
+        awaited.unwrap_or_else(|e| panic!("{e}: {:?}\n{}", self.record(app, hash), self.log().join("\n")));
+    }
+
+    /// Waits until a release is live.
+    pub(crate) fn await_live(&self, node: &Node, app: &str, version: &str) {
+        let link = format!("releases/{version}");
+        let awaited = node.await_that(&format!("{app} {version} live"), || {
+            self.current(app).as_deref() == Some(&link)
+        });
+        awaited.unwrap_or_else(|e| panic!("{e}\n{}", self.log().join("\n")));
+    }
+}
+
+impl Run {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// A syslog socket and what came through it.
+struct Log {
+    path: PathBuf,
+    lines: Arc<Mutex<Vec<String>>>,
+    marks: mpsc::Receiver<()>,
+}
+
+/// Sent by the reader of the log itself: everything before it has been taken in.
+const MARK: &[u8] = b"lab: mark";
+
+impl Log {
+    fn listen(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        // Whoever the binary runs as may log.
+        lab::site::run(Command::new("chmod").arg("0666").arg(path)).unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (marked, marks) = mpsc::channel();
+        let taken = Arc::clone(&lines);
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            while let Ok(size) = socket.recv(&mut buffer) {
+                match &buffer[..size] {
+                    MARK if marked.send(()).is_err() => return,
+                    MARK => {}
+                    line => taken.lock().unwrap().push(String::from_utf8_lossy(line).into_owned()),
+                }
+            }
+        });
+        Self { path: path.to_owned(), lines, marks }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        UnixDatagram::unbound().unwrap().send_to(MARK, &self.path).unwrap();
+        self.marks.recv_timeout(Duration::from_secs(5)).unwrap();
+        let lines = self.lines.lock().unwrap();
+        let shown = lines.iter().filter(|line| !is_debug(line));
+        shown.map(|line| line.split_once("]: ").map_or(line.as_str(), |(_, l)| l).to_owned()).collect()
+    }
+}
+
+/// The severity, the last three bits of the number at the front (RFC 3164), is debug.
+fn is_debug(line: &str) -> bool {
+    let number = line.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+    number.and_then(|(number, _)| number.parse::<u8>().ok()).is_some_and(|n| n & 7 == 7)
+}
