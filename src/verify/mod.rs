@@ -91,4 +91,4 @@ fn damaged(thing: impl std::fmt::Display, cause: impl std::fmt::Display) -> Erro
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

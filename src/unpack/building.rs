@@ -1,0 +1,347 @@
+//! A release being built: entries come in as an archive tells them, and are refused or made.
+//!
+//! Every rule that does not depend on the payload's format is held here, once. The first refusal
+//! ends it; whoever owns the stage removes it, so nothing is cleaned up here.
+
+use super::{
+    budget::Budget,
+    entry::{Entry, Time, What},
+    name::{self, Name},
+    plan::{Case, Plan, Shared},
+    refuse,
+    times::Times,
+    told,
+    tree::{Modes, Tree},
+    twins::Twins,
+};
+use crate::{
+    checkpoint,
+    error::{Context, Error, Result, quoted},
+    manifest,
+};
+use nix::{errno::Errno, sys::stat::futimens};
+use std::{
+    fs::File,
+    io::{BufRead, Read, Write},
+    os::fd::BorrowedFd,
+    path::{Path, PathBuf},
+};
+
+/// At most this much is hashed and written in one go: it should still be in the cache.
+const CHUNK: usize = 1 << 20;
+/// Bits that no file of a release has: set-id, sticky, writable by all.
+const STRANGE: u32 = 0o7002;
+
+/// What came of a payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Bytes of all files; a hard link counts like a copy.
+    pub bytes: u64,
+    /// Entries: files, directories and links.
+    pub files: u64,
+    /// What should be said once although it does no harm.
+    pub notes: Vec<String>,
+}
+
+/// The release, its limits and its manifest.
+pub(super) struct Building<'a, W: Write> {
+    plan: &'a Plan<'a>,
+    pub(super) budget: Budget,
+    tree: Tree<'a>,
+    twins: Option<Twins>,
+    times: Times,
+    manifest: &'a mut manifest::Writer<W>,
+    /// The release's own time.
+    time: Time,
+    /// Entries at or below a shared path.
+    skipped: u64,
+    /// Entries with bits that were taken away.
+    strange: u64,
+    /// The file that was last given a second name, and what the manifest says of it: many names
+    /// for one file cost one reading.
+    linked: Option<(String, u32, u64, manifest::Sum)>,
+}
+
+impl<'a, W: Write> Building<'a, W> {
+    /// Begins in the empty directory `stage`, for a payload of `input` bytes.
+    pub(super) fn new(
+        stage: BorrowedFd<'a>,
+        private: BorrowedFd<'a>,
+        plan: &'a Plan<'a>,
+        input: u64,
+        manifest: &'a mut manifest::Writer<W>,
+    ) -> Result<Self> {
+        Ok(Self {
+            plan,
+            budget: Budget::new(plan.limits, input),
+            tree: Tree::new(stage, Modes::new(plan.mode, plan.group)),
+            twins: (plan.case == Case::Refuse).then(Twins::new),
+            times: Times::new(private)?,
+            manifest,
+            time: plan.time.into(),
+            skipped: 0,
+            strange: 0,
+            linked: None,
+        })
+    }
+
+    /// Adds what an archive tells; `bytes` begins with the file's and is left behind them.
+    pub(super) fn add(&mut self, entry: &Entry<'_>, bytes: &mut dyn BufRead) -> Result<()> {
+        self.add_stripped(entry, self.plan.strip, bytes)
+    }
+
+    /// Adds an entry whose path loses `strip` components.
+    pub(super) fn add_stripped(
+        &mut self,
+        entry: &Entry<'_>,
+        strip: u32,
+        bytes: &mut dyn BufRead,
+    ) -> Result<()> {
+        let fail = |cause: String| refuse(entry.path, cause);
+        let name = Name::parse(entry.path, strip, self.plan.limits).map_err(fail)?;
+        let Some(name) = name else { return self.above(entry) };
+        if self.plan.shared.iter().any(|shared| name.is_within(&shared.path)) {
+            self.skipped += 1;
+            self.budget.entry(name.as_str())?;
+            return match entry.what {
+                What::File(size) => skip(bytes, size, name.as_str()),
+                _ => Ok(()),
+            };
+        }
+        if entry.mode & STRANGE != 0 && !matches!(entry.what, What::Link(_)) {
+            self.strange += 1;
+        }
+        let time = entry.time.unwrap_or(self.plan.time.into());
+        match entry.what {
+            What::File(size) => self.file(&name, size, entry.mode, time, bytes)?,
+            What::Directory => self.directory(&name, time)?,
+            What::Link(target) => {
+                let target =
+                    name::link_target(target, name.depth(), self.plan.limits).map_err(fail)?;
+                self.link(&name, Path::new(target), time)?;
+            }
+            What::Same(target) => {
+                let target = Name::parse(target, strip, self.plan.limits)
+                    .map_err(|cause| fail(format!("of what it is a hard link to: {cause}")))?
+                    .ok_or_else(|| fail("it is a hard link to what `strip` takes away".into()))?;
+                self.same(&name, &target)?;
+            }
+        }
+        checkpoint::reach("unpack-entry");
+        Ok(())
+    }
+
+    /// An entry that has no more components than `strip`.
+    fn above(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let What::Directory = entry.what else {
+            let cause = match self.plan.strip {
+                0 => "it is the release itself and not a directory".to_owned(),
+                strip => format!("strip = {strip} leaves nothing of its path"),
+            };
+            return Err(refuse(entry.path, cause));
+        };
+        self.budget.entry("")?;
+        self.time = entry.time.unwrap_or(self.plan.time.into());
+        Ok(())
+    }
+
+    fn directory(&mut self, name: &Name, time: Time) -> Result<()> {
+        let before = self.budget.files;
+        self.parent(name.as_str())?;
+        if self.budget.files == before {
+            // It was there: named twice, or behind its own entries.
+            self.budget.entry(name.as_str())?;
+        }
+        self.times.note(name.as_str(), time)
+    }
+
+    /// Opens a directory, making what is missing.
+    fn parent(&mut self, path: &str) -> Result<BorrowedFd<'_>> {
+        let (budget, twins) = (&mut self.budget, &mut self.twins);
+        let (times, manifest) = (&mut self.times, &mut *self.manifest);
+        let (mode, time) = (self.tree.modes().directory, self.plan.time.into());
+        self.tree.directory(path, |made| {
+            budget.entry(made)?;
+            alone(twins, made)?;
+            times.note(made, time)?;
+            manifest.directory(made, mode).map_err(unlisted)
+        })
+    }
+
+    fn file(
+        &mut self,
+        name: &Name,
+        size: u64,
+        mode: u32,
+        time: Time,
+        bytes: &mut dyn BufRead,
+    ) -> Result<()> {
+        let path = name.as_str();
+        self.budget.entry(path)?;
+        self.budget.file(path, size)?;
+        let (directory, last) = name.split();
+        let mut file = Tree::file(self.parent(directory)?, last).map_err(|e| unmade(path, e))?;
+        alone(&mut self.twins, path)?;
+        let sum = copy(bytes, size, &mut file, path)?;
+        let mode = self.tree.modes().of_file(mode);
+        self.tree.finish(&file, mode).on("set the mode of", path)?;
+        let [access, change] = time.spec();
+        futimens(&file, &access, &change).on("set the time of", path)?;
+        self.manifest.file(path, mode, size, &sum).map_err(unlisted)
+    }
+
+    fn link(&mut self, name: &Name, target: &Path, time: Time) -> Result<()> {
+        let path = name.as_str();
+        self.budget.entry(path)?;
+        let (directory, last) = name.split();
+        Tree::link(self.parent(directory)?, last, target, time).map_err(|e| unmade(path, e))?;
+        alone(&mut self.twins, path)?;
+        self.manifest.link(path, target).map_err(unlisted)
+    }
+
+    /// A second name for a file of this release. It shares the first one's inode, as tar means it;
+    /// no inode is ever shared between two releases.
+    fn same(&mut self, name: &Name, target: &Name) -> Result<()> {
+        let path = name.as_str();
+        self.budget.entry(path)?;
+        let (from, first) = target.split();
+        let found = self.tree.find(from, first).on("open", target.as_str())?;
+        let Some((from, file)) = found else {
+            let cause = format!(
+                "it is a hard link to {}, and no file of that name stands before it",
+                quoted(target.as_str())
+            );
+            return Err(refuse(path.as_bytes(), cause));
+        };
+        let (mode, size, sum) = self.known(target, file)?;
+        let (directory, last) = name.split();
+        let at = self.parent(directory)?;
+        Tree::same(&from, first, at, last).map_err(|e| unmade(path, e))?;
+        alone(&mut self.twins, path)?;
+        self.manifest.file(path, mode, size, &sum).map_err(unlisted)
+    }
+
+    /// What the manifest says of a file that was made before: read again, from the stage, which
+    /// nobody else writes. It costs as much as another copy.
+    fn known(&mut self, target: &Name, mut file: File) -> Result<(u32, u64, manifest::Sum)> {
+        let path = target.as_str();
+        let found = file.metadata().on("read", path)?;
+        self.budget.file(path, found.len())?;
+        match &self.linked {
+            Some((last, mode, size, sum)) if last == path => return Ok((*mode, *size, *sum)),
+            _ => {}
+        }
+        let mut hash = blake3::Hasher::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut buffer).on("read", path)? {
+                0 => break,
+                amount => hash.update(&buffer[..amount]),
+            };
+        }
+        use std::os::unix::fs::MetadataExt;
+        let known = (found.mode() & 0o777, found.len(), *hash.finalize().as_bytes());
+        self.linked = Some((path.to_owned(), known.0, known.1, known.2));
+        Ok(known)
+    }
+
+    /// Makes the shared links, holds the release against `must_exist`, sets the directories' times
+    /// and the stage's own mode.
+    pub(super) fn finish(mut self) -> Result<Contents> {
+        for shared in self.plan.shared {
+            self.share(shared)?;
+        }
+        for path in self.plan.must_exist {
+            if !self.tree.has(path)? {
+                return Err(refuse(path.as_bytes(), "must_exist names it and it is not there"));
+            }
+        }
+        self.times.set(&mut self.tree)?;
+        self.tree.close(self.time)?;
+        let mut notes = Vec::new();
+        if self.skipped > 0 {
+            notes.push(format!(
+                "{} entries at or below shared paths are not unpacked",
+                self.skipped
+            ));
+        }
+        if self.strange > 0 {
+            notes.push(format!(
+                "{} entries are setuid, setgid, sticky or writable by all in the archive: they are not in the release",
+                self.strange
+            ));
+        }
+        Ok(Contents { bytes: self.budget.bytes, files: self.budget.files, notes })
+    }
+
+    fn share(&mut self, shared: &Shared) -> Result<()> {
+        let name = Name::parse(shared.path.as_bytes(), 0, self.plan.limits);
+        let Ok(Some(name)) = name else {
+            return Err(refuse(shared.path.as_bytes(), "it cannot be a shared path"));
+        };
+        // Up to the release, then over `releases/` to the root.
+        let up = || "../".repeat(name.depth() + 2);
+        let inside = || PathBuf::from(format!("{}shared/{}", up(), shared.path));
+        let target = shared.target.clone().unwrap_or_else(inside);
+        self.link(&name, &target, self.plan.time.into())
+    }
+}
+
+/// Writes and hashes exactly `size` bytes.
+fn copy(bytes: &mut dyn BufRead, size: u64, file: &mut File, path: &str) -> Result<manifest::Sum> {
+    let mut hash = blake3::Hasher::new();
+    each_chunk(bytes, size, path, |chunk| {
+        hash.update(chunk);
+        file.write_all(chunk).on("write", path)
+    })?;
+    Ok(*hash.finalize().as_bytes())
+}
+
+/// Passes over `size` bytes.
+fn skip(bytes: &mut dyn BufRead, size: u64, path: &str) -> Result<()> {
+    each_chunk(bytes, size, path, |_| Ok(()))
+}
+
+fn each_chunk(
+    bytes: &mut dyn BufRead,
+    size: u64,
+    path: &str,
+    mut take: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut left = size;
+    while left > 0 {
+        let buffer = bytes.fill_buf().map_err(|e| told(e, path.as_bytes()))?;
+        if buffer.is_empty() {
+            let cause = format!("its archive ends {left} bytes before the file does");
+            return Err(refuse(path.as_bytes(), cause));
+        }
+        let now = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()).min(CHUNK);
+        take(&buffer[..now])?;
+        bytes.consume(now);
+        left -= now as u64;
+    }
+    Ok(())
+}
+
+/// Refuses a name that has a twin.
+fn alone(twins: &mut Option<Twins>, path: &str) -> Result<()> {
+    if twins.as_mut().is_none_or(|twins| twins.add(path)) {
+        return Ok(());
+    }
+    let cause = "another name differs from it only in case or Unicode normal form";
+    Err(refuse(path.as_bytes(), cause)
+        .hint("case = \"accept\" takes both, where every host tells them apart"))
+}
+
+fn unmade(path: &str, e: Errno) -> Error {
+    match e {
+        Errno::EEXIST => refuse(path.as_bytes(), "its name stands in the payload twice"),
+        Errno::EMLINK => refuse(path.as_bytes(), "its file has too many hard links"),
+        e => Error::io("make", path, &e.into()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn unlisted(e: std::io::Error) -> Error {
+    Error::io("write", "the manifest", &e)
+}

@@ -1,0 +1,115 @@
+//! Turns proven bytes into the tree of a release.
+//!
+//! Crates parse headers and streams; every decision and every write is made here. What an archive
+//! may not do is refused as a whole (65): nothing is skipped, repaired or renamed, because two
+//! programs would repair it differently. Nothing is ever made outside the stage: see [`tree`].
+//!
+//! After a crash or a refusal the stage holds part of a release. It is worth nothing and its owner
+//! removes it; whatever stands in the unnamed files of [`private`] is gone with the process. A
+//! stage that was filled without an error is complete but not durable: syncing it is the caller's.
+
+mod budget;
+mod building;
+mod decode;
+mod directory;
+mod entry;
+mod kind;
+mod name;
+mod plan;
+mod private;
+mod tar;
+mod times;
+mod tree;
+mod twins;
+mod zip;
+mod zstd;
+
+pub use building::Contents;
+pub use kind::{Compression, Kind};
+pub use plan::{Case, Limits, Mode, Plan, Shared};
+
+use crate::{
+    error::{Error, Exit, Result, escaped},
+    manifest,
+    verify::{Payload, Proven},
+};
+use building::Building;
+use decode::{Memory, decode};
+use metainfo::Metainfo;
+use std::{
+    fmt::Display,
+    io::{self, BufRead, Write},
+    os::fd::BorrowedFd,
+};
+
+/// Unpacks a payload into `stage`, an empty directory of mode 0700 opened for reading, and lists
+/// what it made in `manifest`. The stage gets its final mode last. `private` is a directory on the
+/// stage's file system for files without a name.
+///
+/// # Errors
+/// What the same bytes will always meet is 65, final: everything that an archive may not do, a
+/// damaged stream that matches its hashes, a limit, something `must_exist` names and is not there.
+/// A payload that is not what its torrent says is 75; the disk's own failures are 74 and 77. The
+/// stage is then to be removed.
+pub fn unpack<W: Write>(
+    payload: Payload<'_>,
+    stage: BorrowedFd<'_>,
+    private: BorrowedFd<'_>,
+    plan: &Plan<'_>,
+    manifest: &mut manifest::Writer<W>,
+) -> Result<Contents> {
+    let torrent = payload.torrent();
+    let kind = Kind::of(torrent)?;
+    let mut building = Building::new(stage, private, plan, torrent.total_length(), manifest)?;
+    match kind {
+        Kind::Tar(compression) => payload.stream(|bytes| {
+            agree(kind, torrent, bytes)?;
+            let name = torrent.name();
+            let memory = Memory::new(plan.limits.memory);
+            let stream = decode(compression, bytes, memory).map_err(|e| told(e, name))?;
+            let mut stream = building.budget.meter(stream, name);
+            tar::unpack(&mut stream, name, &mut building)
+        })?,
+        Kind::Zip => {
+            let mut copy = private::unnamed(private)?;
+            payload.stream(|bytes| {
+                agree(kind, torrent, bytes)?;
+                zip::copy(bytes, &mut copy, torrent.name())
+            })?;
+            zip::unpack(copy, torrent.name(), plan.limits, &mut building)?;
+        }
+        Kind::Directory => {
+            payload.stream(|bytes| directory::unpack(torrent, bytes, &mut building))?;
+        }
+        Kind::Plain => payload.stream(|bytes| directory::plain(torrent, bytes, &mut building))?,
+    }
+    building.finish()
+}
+
+/// Holds the first bytes against the name.
+fn agree(kind: Kind, torrent: &Metainfo, bytes: &mut Proven) -> Result<()> {
+    let head = bytes.fill_buf().map_err(|e| told(e, torrent.name()))?;
+    kind.agree(torrent.name(), head)
+}
+
+/// The payload, or an entry of it, is refused for good.
+fn refuse(thing: &[u8], cause: impl Display) -> Error {
+    Error::new(Exit::Payload, "unpack", format!("`{}`", escaped(thing)), cause)
+}
+
+/// An error that came out of a stream of `thing`: one of our own that went through it, the
+/// system's, or else the bytes were not what they should be. Those bytes matched their hashes, so
+/// that is final.
+fn told(e: io::Error, thing: &[u8]) -> Error {
+    match e.downcast::<Error>() {
+        Ok(own) => own,
+        Err(e) if e.raw_os_error().is_some() => Error::io("read", escaped(thing), &e),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            refuse(thing, "its data ends too early")
+        }
+        Err(e) => refuse(thing, format!("its data is damaged: {e}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Payloads made byte by byte and by real programs, unpacked beside a sentinel that must not
+//! change.
+
+mod attacks;
+mod honest;
+mod mutants;
+mod streams;
+mod tars;
+
+use super::*;
+use crate::{release::Unix, verify::tests::torrent_of};
+use metainfo::Authentic;
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+/// The time of a release in these tests.
+const TIME: i64 = 1_600_000_000;
+
+/// A place to unpack in, and what must be left alone around it.
+struct Bench {
+    dir: TempDir,
+    limits: Limits,
+    strip: u32,
+    must_exist: Vec<String>,
+    shared: Vec<Shared>,
+    mode: Mode,
+    case: Case,
+}
+
+/// A release that came of a payload.
+struct Release {
+    contents: Contents,
+    b3: String,
+    tree: String,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for sub in ["payload", "outside", "app/releases/stage", "app/private", "app/shared"] {
+            fs::create_dir_all(dir.path().join(sub)).unwrap();
+        }
+        fs::write(dir.path().join("outside/sentinel"), "untouched").unwrap();
+        Self {
+            dir,
+            limits: Limits::default(),
+            strip: 0,
+            must_exist: Vec::new(),
+            shared: Vec::new(),
+            mode: Mode::Public,
+            case: Case::Refuse,
+        }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn stage(&self) -> PathBuf {
+        self.at("app/releases/stage")
+    }
+
+    /// Unpacks a payload of one file.
+    fn land(&self, name: &str, bytes: &[u8]) -> Result<Release> {
+        fs::write(self.at("payload").join(name), bytes).unwrap();
+        self.unpack(&torrent_of(name, bytes, 16 << 10), &self.at("payload"))
+    }
+
+    /// Unpacks, and looks whether anything changed but the stage.
+    fn unpack(&self, torrent: &Authentic, payload: &Path) -> Result<Release> {
+        let stage = self.stage();
+        fs::remove_dir_all(&stage).unwrap();
+        fs::create_dir(&stage).unwrap();
+        fs::set_permissions(&stage, fs::Permissions::from_mode(0o700)).unwrap();
+        let before = listing(self.dir.path(), Some(&stage));
+        let result = self.unpack_into(torrent, payload);
+        assert_eq!(before, listing(self.dir.path(), Some(&stage)), "something outside changed");
+        result
+    }
+
+    fn unpack_into(&self, torrent: &Authentic, payload: &Path) -> Result<Release> {
+        let payload = Payload::open(torrent, payload)?;
+        let stage = fs::File::open(self.stage()).unwrap();
+        let private = fs::File::open(self.at("app/private")).unwrap();
+        let plan = Plan {
+            limits: &self.limits,
+            strip: self.strip,
+            must_exist: &self.must_exist,
+            shared: &self.shared,
+            mode: self.mode,
+            group: nix::unistd::getgid().as_raw(),
+            case: self.case,
+            time: Unix(TIME),
+        };
+        let mut manifest = manifest::Writer::new(Vec::new(), Vec::new()).unwrap();
+        let contents = unpack(payload, stage.as_fd(), private.as_fd(), &plan, &mut manifest)?;
+        let (b3, tree) = manifest.finish().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ok(Release { contents, b3: text(b3), tree: text(tree) })
+    }
+
+    /// Unpacks what must be refused for good, and tells why it was.
+    #[track_caller]
+    fn refused(&self, name: &str, bytes: &[u8]) -> String {
+        match self.land(name, bytes) {
+            Ok(_) => panic!("{name} was accepted: {:?}", listing(&self.stage(), None)),
+            Err(e) => {
+                assert_eq!((e.exit, e.lasts), (Exit::Payload, crate::error::Lasts::Final), "{e}");
+                e.to_string()
+            }
+        }
+    }
+
+    /// Unpacks what must be accepted.
+    #[track_caller]
+    fn accepted(&self, name: &str, bytes: &[u8]) -> Release {
+        self.land(name, bytes).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.stage().join(path)).unwrap()
+    }
+}
+
+/// What is at a path: kind and mode, size, content or target, time.
+type Seen = (u32, Vec<u8>, i64, i64);
+
+/// Everything below a directory, `except` left out.
+fn listing(root: &Path, except: Option<&Path>) -> BTreeMap<PathBuf, Seen> {
+    let mut found = BTreeMap::new();
+    let mut rest = vec![root.to_owned()];
+    while let Some(dir) = rest.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if except == Some(&path) {
+                continue;
+            }
+            let meta = fs::symlink_metadata(&path).unwrap();
+            let content = if meta.is_symlink() {
+                fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
+            } else if meta.is_file() {
+                fs::read(&path).unwrap()
+            } else {
+                Vec::new()
+            };
+            if meta.is_dir() {
+                rest.push(path.clone());
+            }
+            let times = if except.is_some() && meta.is_dir() {
+                // The unnamed files touch the directory that they are not in.
+                (0, 0)
+            } else {
+                (meta.mtime(), meta.mtime_nsec())
+            };
+            let path = path.strip_prefix(root).unwrap().to_owned();
+            found.insert(path, (meta.mode(), content, times.0, times.1));
+        }
+    }
+    found
+}

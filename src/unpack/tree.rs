@@ -1,0 +1,197 @@
+//! The stage's directories and what is made in them.
+//!
+//! Every directory is opened one component at a time, beneath its parent's descriptor and without
+//! following a link, so nothing can be made outside the stage whatever an archive planted there
+//! before. The descriptors along the path of the last entry stay open: archives list a directory's
+//! entries in a row, and each of them then costs no look-up at all.
+
+use super::{entry::Time, plan::Mode, refuse};
+use crate::error::{Context, Error, Result};
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, OFlag, openat},
+    sys::stat::{self, SFlag, UtimensatFlags, fchmod, fstat, futimens, mkdirat, utimensat},
+    unistd::{Gid, fchown, linkat, symlinkat},
+};
+use std::{
+    fs::File,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+/// How a directory is opened.
+const DIRECTORY: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// The stage while it is filled.
+#[derive(Debug)]
+pub(super) struct Tree<'a> {
+    root: BorrowedFd<'a>,
+    /// The directories from the root to the one used last, by name.
+    open: Vec<(String, OwnedFd)>,
+    modes: Modes,
+}
+
+/// The permission bits of everything in a release, and its group if not the process's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Modes {
+    pub(super) directory: u32,
+    executable: u32,
+    plain: u32,
+    group: Option<Gid>,
+}
+
+impl Modes {
+    pub(super) fn new(mode: Mode, group: u32) -> Self {
+        match mode {
+            Mode::Public => Self { directory: 0o755, executable: 0o755, plain: 0o644, group: None },
+            Mode::Private => {
+                let group = Some(Gid::from_raw(group));
+                Self { directory: 0o750, executable: 0o750, plain: 0o640, group }
+            }
+        }
+    }
+
+    /// The bits of a file: executable for all who may read it if its owner could.
+    pub(super) fn of_file(self, archived: u32) -> u32 {
+        if archived & 0o100 == 0 { self.plain } else { self.executable }
+    }
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(root: BorrowedFd<'a>, modes: Modes) -> Self {
+        Self { root, open: Vec::new(), modes }
+    }
+
+    pub(super) fn modes(&self) -> Modes {
+        self.modes
+    }
+
+    /// Opens a directory of the release, making what is missing; `made` is told of each directory
+    /// that was made.
+    pub(super) fn directory(
+        &mut self,
+        path: &str,
+        mut made: impl FnMut(&str) -> Result<()>,
+    ) -> Result<BorrowedFd<'_>> {
+        let parts = || path.split('/').filter(|part| !part.is_empty());
+        let same = self.open.iter().zip(parts()).take_while(|((name, _), part)| name == part);
+        let same = same.count();
+        self.open.truncate(same);
+        for part in parts().skip(same) {
+            let end = self.open.iter().map(|(name, _)| name.len() + 1).sum::<usize>() + part.len();
+            let (at, so_far) = (self.last(), &path[..end.min(path.len())]);
+            let found = match openat(at, part, DIRECTORY, stat::Mode::empty()) {
+                Err(Errno::ENOENT) => {
+                    let new = self.make(at, part).on("make", so_far)?;
+                    made(so_far)?;
+                    new
+                }
+                Err(Errno::ENOTDIR | Errno::ELOOP) => {
+                    let cause = "a link or a file of the same payload stands in its place";
+                    return Err(refuse(so_far.as_bytes(), cause));
+                }
+                found => found.on("open", so_far)?,
+            };
+            self.open.push((part.to_owned(), found));
+        }
+        Ok(self.last())
+    }
+
+    fn last(&self) -> BorrowedFd<'_> {
+        self.open.last().map_or(self.root, |(_, fd)| fd.as_fd())
+    }
+
+    fn make(&self, at: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
+        mkdirat(at, name, stat::Mode::S_IRWXU)?;
+        let new = openat(at, name, DIRECTORY, stat::Mode::empty())?;
+        self.finish(&new, self.modes.directory)?;
+        Ok(new)
+    }
+
+    /// Gives what was made its group and its final bits, in this order: a change of group may
+    /// clear bits. By descriptor: a umask takes no part in it.
+    pub(super) fn finish(&self, made: impl AsFd, mode: u32) -> nix::Result<()> {
+        if let Some(group) = self.modes.group {
+            fchown(&made, None, Some(group))?;
+        }
+        fchmod(&made, stat::Mode::from_bits_truncate(mode))
+    }
+
+    /// Makes a regular file in `at` that was not there.
+    pub(super) fn file(at: BorrowedFd<'_>, name: &str) -> nix::Result<File> {
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(at, name, flags, stat::Mode::S_IRUSR | stat::Mode::S_IWUSR).map(File::from)
+    }
+
+    /// Makes a symbolic link in `at` that was not there.
+    pub(super) fn link(
+        at: BorrowedFd<'_>,
+        name: &str,
+        target: &Path,
+        time: Time,
+    ) -> nix::Result<()> {
+        symlinkat(target, at, name)?;
+        let [access, change] = time.spec();
+        utimensat(at, name, &access, &change, UtimensatFlags::NoFollowSymlink)
+    }
+
+    /// Opens a regular file of the release and its directory, if it is there and no link is on the
+    /// way.
+    pub(super) fn find(&self, directory: &str, name: &str) -> nix::Result<Option<(OwnedFd, File)>> {
+        let walk = || {
+            let mut at = openat(self.root, ".", DIRECTORY, stat::Mode::empty())?;
+            for part in directory.split('/').filter(|part| !part.is_empty()) {
+                at = openat(&at, part, DIRECTORY, stat::Mode::empty())?;
+            }
+            let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let file = openat(&at, name, flags, stat::Mode::empty())?;
+            let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
+            Ok((kind == SFlag::S_IFREG).then(|| (at, File::from(file))))
+        };
+        match walk() {
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// Gives the file `name` in `from` a second name in `at`.
+    pub(super) fn same(
+        from: &OwnedFd,
+        name: &str,
+        at: BorrowedFd<'_>,
+        second: &str,
+    ) -> nix::Result<()> {
+        linkat(from, name, at, second, AtFlags::empty())
+    }
+
+    /// Sets a directory's time, when nothing more will be made in it.
+    pub(super) fn set_time(&mut self, path: &str, time: Time) -> Result<()> {
+        let directory = self.directory(path, |path| {
+            let cause = "it was made and is gone";
+            Err(Error::new(crate::error::Exit::Io, "find", crate::error::quoted(path), cause))
+        })?;
+        let [access, change] = time.spec();
+        futimens(directory, &access, &change).on("set the time of", path)
+    }
+
+    /// What is at a path of the release, links followed: whether it is there at all.
+    pub(super) fn has(&self, path: &str) -> Result<bool> {
+        match stat::fstatat(self.root, path, AtFlags::empty()) {
+            Ok(found) => {
+                let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+                Ok(kind == SFlag::S_IFREG || kind == SFlag::S_IFDIR)
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(false),
+            Err(e) => Err(Error::io("look for", path, &e.into())),
+        }
+    }
+
+    /// The stage itself gets its group, bits and time, last of all.
+    pub(super) fn close(self, time: Time) -> Result<()> {
+        self.finish(self.root, self.modes.directory).on("set the mode of", "the stage")?;
+        let [access, change] = time.spec();
+        futimens(self.root, &access, &change).on("set the time of", "the stage")
+    }
+}
