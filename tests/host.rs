@@ -159,7 +159,9 @@ impl<'l> Host<'l> {
         let awaited = node.await_that(&format!("{app} {hash} {state}"), || {
             self.state(app, hash).as_deref() == Some(state)
         });
-        awaited.unwrap_or_else(|e| panic!("{e}: {:?}\n{}", self.record(app, hash), self.log().join("\n")));
+        awaited.unwrap_or_else(|e| {
+            panic!("{e}: {:?}\n{}", self.record(app, hash), self.log().join("\n"))
+        });
     }
 
     /// Waits until a release is live.
@@ -218,7 +220,9 @@ impl Log {
         self.marks.recv_timeout(Duration::from_secs(5)).unwrap();
         let lines = self.lines.lock().unwrap();
         let shown = lines.iter().filter(|line| !is_debug(line));
-        shown.map(|line| line.split_once("]: ").map_or(line.as_str(), |(_, l)| l).to_owned()).collect()
+        shown
+            .map(|line| line.split_once("]: ").map_or(line.as_str(), |(_, l)| l).to_owned())
+            .collect()
     }
 }
 

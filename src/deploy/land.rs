@@ -4,7 +4,7 @@ use super::{Env, Job, Source};
 use crate::{
     checkpoint,
     disk::Kernel,
-    error::{Error, Result},
+    error::{Error, Exit, Result, escaped, quoted},
     manifest,
     release::{Record, Unix},
     store::{Deploying, Durable, MANIFESTS, Stage},
@@ -12,7 +12,11 @@ use crate::{
     verify::Payload,
 };
 use metainfo::InfoHash;
-use std::{io::BufWriter, os::fd::AsFd};
+use std::{
+    io::BufWriter,
+    os::{fd::AsFd, unix::ffi::OsStrExt},
+    path::Path,
+};
 
 /// 2000-01-01T00:00:00Z: where dates begin that are made of an info hash.
 const EPOCH_2000: i64 = 946_684_800;
@@ -33,7 +37,7 @@ pub(super) fn land(
     source: &Source<'_>,
     env: &Env,
 ) -> Result<Landing> {
-    let payload = Payload::open(&job.torrent, &source.payload)?;
+    let payload = Payload::open(&job.torrent, directory(job, &source.payload)?)?;
     let mut notes = payload.notes().to_vec();
     let stage = Stage::create(by, job.hash, env.random)?;
     checkpoint::reach("stage-made");
@@ -46,6 +50,22 @@ pub(super) fn land(
     let stage = stage.settle(by)?;
     checkpoint::reach("synced");
     Ok(Landing { stage, record, notes })
+}
+
+/// The directory that the payload's files are found beneath.
+fn directory<'p>(job: &Job<'_>, payload: &'p Path) -> Result<&'p Path> {
+    if job.torrent.is_multi_file() {
+        return Ok(payload);
+    }
+    match (payload.parent(), payload.file_name()) {
+        (Some(parent), Some(name)) if name.as_bytes() == job.torrent.name() => Ok(parent),
+        _ => {
+            let name = escaped(job.torrent.name());
+            let cause = format!("the torrent's only file is called `{name}`");
+            Err(Error::new(Exit::NotFound, "take", quoted(payload), cause)
+                .hint("rename the file as it is called in the torrent"))
+        }
+    }
 }
 
 fn unpack(

@@ -25,7 +25,7 @@ impl Budget {
     /// Counts for a payload of `input` bytes.
     pub(super) fn new(limits: &Limits, input: u64) -> Self {
         let by_ratio = input.saturating_mul(limits.ratio).saturating_add(FREE);
-        Self { limits: limits.clone(), by_ratio, bytes: 0, files: 0 }
+        Self { limits: *limits, by_ratio, bytes: 0, files: 0 }
     }
 
     /// One more entry, whatever it is.

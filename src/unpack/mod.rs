@@ -26,7 +26,9 @@ mod zstd;
 
 pub use building::Contents;
 pub use kind::{Compression, Kind};
-pub use plan::{Case, Limits, Mode, Plan, Shared};
+pub use plan::Plan;
+#[cfg(test)]
+use plan::{Case, Limits, Mode, Shared};
 
 use crate::{
     error::{Error, Exit, Result, escaped},
