@@ -23,9 +23,11 @@ demo: install
 
 test: install
 	@scripts/rtorrent-sid
-	@nextest=$$(scripts/tool cargo-nextest); "$$nextest" nextest run $(FEATURES)
-	@# Examples in doc comments are tests too; nextest does not run them.
-	@cargo test --quiet --doc $(FEATURES)
+	@nextest=$$(scripts/tool cargo-nextest); \
+	export SEEDSHIP_SKIPPED=$$PWD/.lab/skipped; : > "$$SEEDSHIP_SKIPPED"; \
+	trap 'sort "$$SEEDSHIP_SKIPPED"' EXIT; \
+	"$$nextest" nextest run $(FEATURES); \
+	cargo test --quiet --doc $(FEATURES)
 
 lint:
 	cargo fmt --all --check

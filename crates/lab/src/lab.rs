@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -74,17 +75,11 @@ impl Lab {
         Ok(Self(Arc::new(Ground { path, reaper, counter: AtomicU32::new(0) })))
     }
 
-    /// A new lab for a test that needs this rtorrent. Where that cannot be had, says so on
-    /// standard error and returns `None`: the test is over.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    /// A new lab for a test that needs this rtorrent; where that cannot be had, [`skip`]s the test
+    /// and returns `None`.
     pub fn with(flavour: Flavour) -> Option<Self> {
-        match flavour.program().and_then(|_| Self::new()) {
-            Ok(lab) => Some(lab),
-            Err(reason) => {
-                eprintln!("skipped: {reason}");
-                None
-            }
-        }
+        let lab = flavour.program().and_then(|_| Self::new());
+        lab.map_err(skip).ok()
     }
 
     /// The lab's directory: absolute, short, without a symlink in it, 0755.
@@ -150,6 +145,18 @@ impl Drop for Ground {
     fn drop(&mut self) {
         drop(self.reaper.stdin.take());
         let _ = self.reaper.wait();
+    }
+}
+
+/// Says that this test is skipped and why: on standard error, which a runner hides when a test
+/// passes, and in the file that `$SEEDSHIP_SKIPPED` names, which `make test` prints at its end.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+pub fn skip(reason: impl fmt::Display) {
+    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    eprintln!("skipped: {test}: {reason}");
+    if let Some(file) = std::env::var_os("SEEDSHIP_SKIPPED") {
+        let file = fs::File::options().create(true).append(true).open(file);
+        let _ = file.and_then(|mut file| writeln!(file, "skipped: {test}: {reason}"));
     }
 }
 

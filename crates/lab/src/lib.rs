@@ -36,7 +36,7 @@ pub mod torrent;
 pub mod tracker;
 
 pub use error::{Error, Result};
-pub use lab::{Lab, as_root, await_for, await_until, free_port, workspace};
+pub use lab::{Lab, as_root, await_for, await_until, free_port, skip, workspace};
 pub use owned::Owned;
 pub use rtorrent::{Flavour, Node};
 pub use site::{Kind, Tree};
