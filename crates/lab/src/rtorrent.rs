@@ -218,21 +218,23 @@ impl Node {
         Ok(())
     }
 
-    /// Ends it as an operator would (SIGINT), and waits.
+    /// Ends it as an operator would: SIGINT, and where it still waits for a tracker after some
+    /// seconds (0.16 does, now and then, for ten), SIGTERM, which does not wait.
     pub fn stop(&mut self) -> Result<()> {
-        self.end(Signal::SIGINT)
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        process.signal(Signal::SIGINT)?;
+        if process.await_end(Duration::from_secs(3)).is_err() {
+            process.signal(Signal::SIGTERM)?;
+            process.await_end(Duration::from_secs(20))?;
+        }
+        Ok(())
     }
 
     /// Ends it with SIGKILL, itself alone: a hook that runs goes on. The session may be stale.
     pub fn kill(&mut self) -> Result<()> {
-        self.end(Signal::SIGKILL)
-    }
-
-    fn end(&mut self, signal: Signal) -> Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
-        process.signal(signal)?;
-        process.await_end(Duration::from_secs(20))?;
-        Ok(())
+        process.signal(Signal::SIGKILL)?;
+        process.await_end(Duration::from_secs(20)).map(drop)
     }
 
     /// [`Node::stop`], then [`Node::start`].

@@ -70,7 +70,7 @@ impl Tree {
     }
 
     /// Makes a payload named `NAME` + the kind's suffix in `folder` and returns its path. A
-    /// [`Kind::Plain`] is the tree's first file alone.
+    /// [`Kind::Plain`] is the tree's `index.html` alone.
     pub fn pack(&self, kind: Kind, folder: &Path, name: &str) -> Result<PathBuf> {
         let payload = folder.join(format!("{name}{}", kind.suffix()));
         if kind == Kind::Folder {
@@ -81,10 +81,8 @@ impl Tree {
         self.write_to(source.path())?;
         let mut command = match kind {
             Kind::Plain => {
-                let first = self.0.iter().find(|(_, e)| matches!(e, Entry::File(_)));
-                let (first, _) = first.ok_or_else(|| Error::new("a tree without a file"))?;
                 let mut command = Command::new("cp");
-                command.arg(source.path().join(first)).arg(&payload);
+                command.arg(source.path().join("index.html")).arg(&payload);
                 command
             }
             Kind::Zip => {
@@ -207,5 +205,54 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>> {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             Err(Error::new(format!("{name}: {}: {said}", output.status)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Lab;
+
+    #[test]
+    fn every_kind_carries_the_whole_tree() {
+        let lab = Lab::new().unwrap();
+        let folder = lab.folder("payload").unwrap();
+        for kind in Kind::ALL {
+            let payload = small("1.0.0").pack(kind, &folder, "shop-1.0.0").unwrap();
+            let out = lab.folder(&lab.fresh("out")).unwrap();
+            let mut unpack = match kind {
+                Kind::Plain => {
+                    let page = fs::read(&payload).unwrap();
+                    assert_eq!(version_of(&page), Some("1.0.0"));
+                    continue;
+                }
+                Kind::Folder => Command::new("cp"),
+                Kind::Zip => Command::new("unzip"),
+                _ => Command::new("tar"),
+            };
+            match kind {
+                Kind::Folder => unpack.args(["-a", "-T"]).arg(&payload).arg(&out),
+                Kind::Zip => unpack.arg("-q").arg(&payload).arg("-d").arg(&out),
+                _ => unpack.arg("-xf").arg(&payload).arg("-C").arg(&out),
+            };
+            run(&mut unpack).unwrap();
+            assert_eq!(version_of(&fs::read(out.join("index.html")).unwrap()), Some("1.0.0"));
+            assert_eq!(
+                fs::read_link(out.join("assets/latest.css")).unwrap(),
+                Path::new("site.css")
+            );
+            let mode = fs::metadata(out.join("bin/task")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o755, "{kind:?}");
+            assert!(out.join("cache").is_dir(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_two_releases_is_of_none() {
+        let (one, two) = (page("1.0.0"), page("2.0.0"));
+        assert_eq!(version_of(one.as_bytes()), Some("1.0.0"));
+        let mixed = [&one[..200], &two[200..]].concat();
+        assert_eq!(version_of(mixed.as_bytes()), None);
+        assert_eq!(version_of(&one.as_bytes()[..300]), None);
     }
 }
