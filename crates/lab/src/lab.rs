@@ -6,10 +6,12 @@
 //! the pipe closes, for whatever reason, it kills every process that carries the lab's mark in its
 //! environment, by pid, and removes the directory.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
 
 use crate::error::{During, Error, Result};
 use crate::nginx::Nginx;
@@ -100,19 +104,43 @@ impl Lab {
         Ok(path)
     }
 
-    /// A file in the lab with these bytes; the directories above it are made.
+    /// A file in the lab with these bytes, 0644; the directories above it are made.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<PathBuf> {
         let path = self.path().join(name);
         if let Some(parent) = name.rsplit_once('/').map(|(parent, _)| parent) {
             self.folder(parent)?;
         }
-        fs::write(&path, bytes).during(format!("write {}", path.display()))?;
+        let what = || format!("write {}", path.display());
+        fs::write(&path, bytes).during(what())?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).during(what())?;
         Ok(path)
     }
 
     /// A name that nothing else in this lab has.
     pub fn fresh(&self, stem: &str) -> String {
         format!("{stem}{}", self.0.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The processes of this lab that run `program` (its path is among their arguments), whoever
+    /// started them: a hook in the middle of its work, say, to be killed.
+    pub fn running(&self, program: impl AsRef<Path>) -> Result<Vec<Pid>> {
+        let mark = [MARK.as_bytes(), b"=", self.path().as_os_str().as_bytes()].concat();
+        let holds = |file: PathBuf, word: &[u8]| {
+            let words = fs::read(file).unwrap_or_default();
+            words.split(|byte| *byte == 0).any(|one| one == word)
+        };
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").during("list processes")? {
+            let process = entry.during("list processes")?.path();
+            let pid = process.file_name().and_then(|name| name.to_str()?.parse().ok());
+            if let Some(pid) = pid
+                && holds(process.join("cmdline"), program.as_ref().as_os_str().as_bytes())
+                && holds(process.join("environ"), &mark)
+            {
+                found.push(Pid::from_raw(pid));
+            }
+        }
+        Ok(found)
     }
 
     /// An rtorrent to be started from the shipped configuration.
@@ -164,6 +192,17 @@ pub fn skip(reason: impl fmt::Display) {
 /// user when root starts them.
 pub fn as_root() -> bool {
     nix::unistd::geteuid().is_root()
+}
+
+/// A command that runs `program` as an ordinary user: as nobody when this process is root, who
+/// ignores every mode; otherwise as it is.
+pub fn as_ordinary_user(program: impl AsRef<OsStr>) -> Command {
+    if !as_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]).arg(program);
+    command
 }
 
 /// A TCP port of this address that was free a moment ago. Another process may take it before it
@@ -222,24 +261,31 @@ mod tests {
         let lab = Lab::new().unwrap();
         let path = lab.path().to_owned();
         let mut shell = Command::new("sh");
-        shell.args(["-c", "setsid sleep 1000 & echo $!; wait"]);
+        shell.args(["-c", "setsid sleep 1000 & wait"]);
         let owner = Owned::spawn(&lab, "escape", &mut shell).unwrap();
+        // It begins as `setsid`: it has escaped once it is `sleep`.
+        let is_sleep = |pid: &Pid| {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"))
+        };
         let pid = await_until("its pid", Duration::from_secs(5), || {
-            let told = fs::read_to_string(owner.log()).unwrap_or_default();
-            Ok(told.strip_suffix('\n').map(|pid| PathBuf::from("/proc").join(pid)))
+            Ok(lab.running("sleep")?.into_iter().find(is_sleep))
         })
         .unwrap();
-        await_for("a session of its own", || {
-            fs::read(pid.join("cmdline")).is_ok_and(|c| c.starts_with(b"sleep"))
-        })
-        .unwrap();
+        let process = PathBuf::from(format!("/proc/{pid}"));
         drop(owner);
-        assert!(pid.exists(), "it has left the group, so its owner cannot reach it");
+        assert_eq!(lab.running("sleep").unwrap(), [pid], "its owner cannot reach it");
         drop(lab);
         assert!(!path.exists());
         await_for("its end", || {
-            fs::read_to_string(pid.join("stat")).map_or(true, |stat| stat.contains(") Z "))
+            fs::read_to_string(process.join("stat")).map_or(true, |stat| stat.contains(") Z "))
         })
         .unwrap();
+    }
+
+    #[test]
+    fn an_ordinary_user_is_not_root() {
+        let id = as_ordinary_user("id").arg("-u").output().unwrap().stdout;
+        assert_ne!(id, b"0\n");
+        assert!(!id.is_empty());
     }
 }

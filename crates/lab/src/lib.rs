@@ -28,6 +28,7 @@ mod lab;
 pub mod load;
 pub mod nginx;
 mod owned;
+mod rc;
 pub mod rpc;
 pub mod rtorrent;
 pub mod signer;
@@ -36,7 +37,7 @@ pub mod torrent;
 pub mod tracker;
 
 pub use error::{Error, Result};
-pub use lab::{Lab, as_root, await_for, await_until, free_port, skip, workspace};
+pub use lab::{Lab, as_ordinary_user, as_root, await_for, await_until, free_port, skip, workspace};
 pub use owned::Owned;
 pub use rtorrent::{Flavour, Node};
 pub use site::{Kind, Tree};

@@ -16,6 +16,7 @@ use nix::sys::signal::Signal;
 use crate::error::{During, Error, Result};
 use crate::lab::{Lab, await_until, free_port, own_address, workspace};
 use crate::owned::Owned;
+use crate::rc::{Edit, Rc};
 use crate::rpc::{self, Value};
 use crate::torrent::Torrent;
 
@@ -65,14 +66,6 @@ pub struct Builder {
     env: Vec<(OsString, OsString)>,
     edits: Vec<Edit>,
     lines: Vec<String>,
-}
-
-#[derive(Debug)]
-enum Edit {
-    /// The value of a name in the block at the top.
-    Block(String, String),
-    /// First run and interval of a schedule, in seconds.
-    Schedule(String, u32, u32),
 }
 
 impl Builder {
@@ -133,7 +126,7 @@ impl Builder {
             program: self.flavour.program()?,
             flavour: self.flavour,
             rc: base.join("rtorrent.rc"),
-            text: String::new(),
+            rc_text: String::new(),
             lab: self.lab,
             name,
             base,
@@ -142,7 +135,7 @@ impl Builder {
             port: 0,
             process: None,
         };
-        node.text = node.adapted(&self.hook, &self.edits, &self.lines)?;
+        node.rc_text = node.adapted(&self.hook, &self.edits, &self.lines)?;
         node.start()?;
         Ok(node)
     }
@@ -157,7 +150,7 @@ pub struct Node {
     name: String,
     base: PathBuf,
     rc: PathBuf,
-    text: String,
+    rc_text: String,
     env: Vec<(OsString, OsString)>,
     address: Ipv4Addr,
     port: u16,
@@ -170,23 +163,17 @@ const PORT: &str = "LAB-PORT";
 impl Node {
     /// The shipped example with the lab's values.
     fn adapted(&self, hook: &Path, edits: &[Edit], lines: &[String]) -> Result<String> {
-        let example = workspace().join("rtorrent.rc.example");
-        let mut text = fs::read_to_string(&example).during("read rtorrent.rc.example")?;
-        set_in_block(&mut text, "base", &self.base.display().to_string())?;
-        set_in_block(&mut text, "run", &self.run().display().to_string())?;
-        set_in_block(&mut text, "seedship", &hook.display().to_string())?;
-        set_in_block(&mut text, "ports", PORT)?;
-        for edit in edits {
-            match edit {
-                Edit::Block(name, value) => set_in_block(&mut text, name, value)?,
-                Edit::Schedule(name, first, every) => reschedule(&mut text, name, *first, *every)?,
-            }
-        }
+        let mut rc = Rc::shipped()?;
+        rc.set("base", &self.base.display().to_string())?;
+        rc.set("run", &self.run().display().to_string())?;
+        rc.set("seedship", &hook.display().to_string())?;
+        rc.set("ports", PORT)?;
+        edits.iter().try_for_each(|edit| rc.apply(edit))?;
         // Loopback only, on an address of its own, under the names of all versions.
-        text.push_str(&format!("catch = {{network.bind_address.set={}}}\n", self.address));
-        text.push_str(&format!("catch = {{network.bind_address.ipv4.set={}}}\n", self.address));
-        lines.iter().for_each(|line| text.push_str(&format!("{line}\n")));
-        Ok(text)
+        rc.add(&format!("catch = {{network.bind_address.set={}}}", self.address));
+        rc.add(&format!("catch = {{network.bind_address.ipv4.set={}}}", self.address));
+        lines.iter().for_each(|line| rc.add(line));
+        Ok(rc.into_text())
     }
 
     /// Starts it again after [`Node::stop`] or [`Node::kill`], with the same session. Another
@@ -206,7 +193,7 @@ impl Node {
     fn start_once(&mut self) -> Result<()> {
         self.port = free_port(self.address)?;
         let range = format!("{0}-{0}", self.port);
-        fs::write(&self.rc, self.text.replace(PORT, &range)).during("write an rtorrent.rc")?;
+        fs::write(&self.rc, self.rc_text.replace(PORT, &range)).during("write an rtorrent.rc")?;
         let import = format!("import={}", self.rc.display());
         let mut command = Command::new(&self.program);
         command.args(["-n", "-o", &import]).current_dir(&self.base);
@@ -382,47 +369,18 @@ impl Node {
         })
     }
 
-    /// Waits for a condition, calling rtorrent all the while; an error names node and condition.
-    pub fn await_that(&self, what: &str, mut condition: impl FnMut() -> bool) -> Result<()> {
-        await_until(format!("{}: {what}", self.name), Duration::from_secs(30), || {
-            Ok(condition().then_some(()))
-        })
+    /// Waits up to 30 s for a condition; an error names node and condition.
+    pub fn await_that(&self, what: &str, condition: impl FnMut() -> bool) -> Result<()> {
+        self.await_within(Duration::from_secs(30), what, condition)
     }
-}
 
-/// Sets `cfg.NAME` in the block at the top to a quoted text or, where it holds one, a number.
-fn set_in_block(text: &mut String, name: &str, value: &str) -> Result<()> {
-    let begin = format!("method.insert = cfg.{name},");
-    edit_line(text, &begin, |line| {
-        let (head, _) = line.split_at(line.rfind("|const|")? + "|const|".len());
-        match line[head.len()..].starts_with("value") {
-            true => Some(format!("{head}value, {value}")),
-            false => Some(format!("{head}string, \"{value}\"")),
-        }
-    })
-}
-
-/// Gives a schedule another first run and interval.
-fn reschedule(text: &mut String, name: &str, first: u32, every: u32) -> Result<()> {
-    let begin = format!("schedule = {name},");
-    edit_line(text, &begin, |line| {
-        let command = line.splitn(4, ',').nth(3)?;
-        Some(format!("{begin} {first}, {every},{command}"))
-    })
-}
-
-/// Replaces the one line that begins so.
-fn edit_line(
-    text: &mut String,
-    begin: &str,
-    change: impl Fn(&str) -> Option<String>,
-) -> Result<()> {
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let mut found = lines.iter_mut().filter(|line| line.starts_with(begin));
-    let (Some(line), None) = (found.next(), found.next()) else {
-        return Err(Error::new(format!("rtorrent.rc.example: not one line begins `{begin}`")));
-    };
-    *line = change(line).ok_or_else(|| Error::new(format!("not understood: {line}")))?;
-    *text = lines.join("\n") + "\n";
-    Ok(())
+    /// [`Node::await_that`] with another bound, for large payloads.
+    pub fn await_within(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut condition: impl FnMut() -> bool,
+    ) -> Result<()> {
+        await_until(format!("{}: {what}", self.name), limit, || Ok(condition().then_some(())))
+    }
 }
