@@ -19,7 +19,7 @@ install:
 
 demo: install
 	@cargo build --quiet $(FEATURES)
-	@target/debug/demo $(if $(SITE),--site '$(SITE)')
+	@target/debug/demo $${SITE:+--site "$$SITE"}
 
 test: install
 	@scripts/rtorrent-sid
@@ -29,7 +29,7 @@ test: install
 	"$$nextest" nextest run $(FEATURES); \
 	cargo test --quiet --doc $(FEATURES)
 
-lint:
+lint: install
 	cargo fmt --all --check
 	cargo clippy $(FEATURES) --all-targets -- -D warnings
 	@deny=$$(scripts/tool cargo-deny); \
