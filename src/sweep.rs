@@ -9,6 +9,7 @@ use crate::{
     disk::Kernel,
     error::{Exit, Result},
     process::{self, Who},
+    prune::{self, Keep},
     release::{Record, State, Unix},
     rtorrent::{Client, Download, session},
     settle,
@@ -76,6 +77,34 @@ pub fn sweep(config: &Config, rtorrent: &Client, env: &Env) -> Swept {
         }
     }
     swept
+}
+
+/// What a sweep would do, one line each: no lock, nothing written.
+///
+/// # Errors
+/// If neither rtorrent nor its session can be asked, or an app's root cannot be read.
+pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<String>> {
+    let mut swept = Swept::default();
+    let (downloads, _) = downloads(config, rtorrent, &mut swept);
+    let complete: Vec<&Download> = downloads.iter().filter(|d| d.complete && !d.hashing).collect();
+    let mut jobs = jobs(config, &complete, env);
+    let mut lines = Vec::new();
+    for app in config.apps.iter().filter(|app| is_ours(app)) {
+        let disk = Kernel::open(&app.root)?;
+        let site = Site::new(disk, app.mode.directory());
+        let seen = site.look()?;
+        if deploy::is_unfinished(site.disk(), &seen)? {
+            lines.push(format!("{}: would finish what an interrupted run left", app.name));
+        }
+        for due in due(&seen, app, jobs.remove(&app.name).unwrap_or_default(), env.now) {
+            lines.push(due.foresee(app, env.now));
+        }
+        let keep = Keep { releases: app.keep, linger: app.linger, order: app.order() };
+        for record in prune::dispensable(&seen, &keep, env.now) {
+            lines.push(format!("{} {} would be pruned", app.name, record.version));
+        }
+    }
+    Ok(lines)
 }
 
 /// Another user's apps are that user's to sweep.
@@ -197,6 +226,16 @@ impl Due<'_> {
         match self {
             Self::Land(found) => &found.rank,
             Self::Activate(record) => record,
+        }
+    }
+
+    fn foresee(&self, app: &App, now: Unix) -> String {
+        match self {
+            Self::Land(found) => match deploy::foresee(&found.job, now) {
+                Ok(would) => format!("{} {would}", found.job),
+                Err(error) => format!("{}: {error}", found.job),
+            },
+            Self::Activate(record) => format!("{} {} would go live", app.name, record.version),
         }
     }
 

@@ -120,8 +120,8 @@ fn two_apps_finish_at_the_same_moment(lab: &Lab, flavour: Flavour) {
         seeder.seed(&torrent, &payload).unwrap();
         torrent
     });
-    both.each_ref().map(|torrent| node.load(torrent, &[]).unwrap());
-    both.each_ref().map(|torrent| node.add_peer(&torrent.hash, &seeder).unwrap());
+    both.iter().for_each(|torrent| node.load(torrent, &[]).unwrap());
+    both.iter().for_each(|torrent| node.add_peer(&torrent.hash, &seeder).unwrap());
     for (app, torrent) in ["shop", "blog"].iter().zip(&both) {
         host.await_state(&node, app, &torrent.hash, "good");
         assert_eq!(host.current(app).as_deref(), Some("releases/1.0"));

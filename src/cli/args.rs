@@ -30,7 +30,7 @@ pub(super) enum Command {
     /// Deploy a finished download: what rtorrent's event calls
     Finished(Finished),
     /// Find lost events, retry what failed, clean up: for a timer
-    Sweep,
+    Sweep(Sweep),
     /// Go back to the release before, or to a named one
     Rollback(Rollback),
     /// Make a landed release live
@@ -38,7 +38,7 @@ pub(super) enum Command {
     /// Let releases land, but none go live by itself
     Hold(Hold),
     /// Let releases go live by themselves again
-    Unhold(App),
+    Unhold(Unhold),
     /// What is live, what waits, and why
     Status(SomeApp),
     /// Every release that is known
@@ -55,7 +55,7 @@ pub(super) enum Command {
 impl Command {
     /// Started by rtorrent or a timer: it drops what its parent left to it.
     pub(super) fn is_unattended(&self) -> bool {
-        matches!(self, Self::Finished(_) | Self::Sweep)
+        matches!(self, Self::Finished(_) | Self::Sweep(_))
     }
 }
 
@@ -70,6 +70,25 @@ pub(super) struct Finished {
     /// The payload: the file of a single-file torrent, the directory of any other
     #[arg(long, value_name = "PATH", requires = "torrent")]
     pub(super) payload: Option<PathBuf>,
+    /// Say what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Sweep {
+    /// Say what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Unhold {
+    /// The app, as named in the configuration
+    pub(super) app: String,
+    /// Say what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Arguments, Debug)]

@@ -1,19 +1,20 @@
 //! What rtorrent and timers call: `finished` and `sweep`.
 
 use super::{
-    args::{Args, Finished},
+    args::{Args, Finished, Sweep},
     client,
     output::Output,
     user::{self, Work},
 };
 use crate::{
     config::Config,
-    deploy::{self, Env, Identified, Source, Subject},
+    deploy::{self, Env, Identified, Job, Source, Subject},
     error::{Context, Error, Exit, Result, quoted},
     rtorrent::{self, Client, Download},
     sweep,
 };
 use metainfo::{InfoHash, Metainfo};
+use serde_json::json;
 use std::{
     ffi::OsString,
     fs,
@@ -32,6 +33,7 @@ pub(super) fn finished(
     finished: &Finished,
     args: &Args,
     typed: &[OsString],
+    output: &Output,
 ) -> Result<u8> {
     let config = match user::divide(config, args, typed)? {
         Work::Here(config) => config,
@@ -64,6 +66,9 @@ pub(super) fn finished(
         }
         Err(error) => return told(Err(error)),
     };
+    if finished.dry_run {
+        return foresee(&job, &env, output);
+    }
     let rtorrent = rtorrent.as_ref().filter(|_| found.reachable);
     let source = Source { payload: found.payload, rtorrent };
     drop(found.torrent);
@@ -73,6 +78,14 @@ pub(super) fn finished(
     };
     let outcome = deploy::tell(&Subject::from(&*job), outcome, rtorrent, &env);
     Ok(outcome.map_or_else(|e| e.exit, |outcome| outcome.exit()).code())
+}
+
+fn foresee(job: &Job<'_>, env: &Env, output: &Output) -> Result<u8> {
+    let would = deploy::foresee(job, env.now)?.to_string();
+    let object =
+        json!({"app": job.app.name, "version": job.version, "dry_run": true, "would": would});
+    output.answer(format!("{job} {would}"), &object);
+    Ok(Exit::Done.code())
 }
 
 /// A download: its .torrent and where its payload is.
@@ -153,6 +166,7 @@ fn incomplete(hash: InfoHash) -> Error {
 /// `seedship sweep`.
 pub(super) fn sweep(
     config: Config,
+    sweep: &Sweep,
     args: &Args,
     typed: &[OsString],
     output: &Output,
@@ -168,6 +182,12 @@ pub(super) fn sweep(
         session: config.rtorrent.session.clone(),
         lock_wait: Some(Duration::ZERO),
     };
+    if sweep.dry_run {
+        let would = sweep::foresee(&config, &client(&config), &env)?;
+        let text = if would.is_empty() { "nothing to do".to_owned() } else { would.join("\n") };
+        output.answer(text, &json!({"dry_run": true, "would": would}));
+        return Ok(Exit::Done.code());
+    }
     let swept = sweep::sweep(&config, &client(&config), &env);
     output.answer(&swept, &swept);
     Ok(swept.exit().code())

@@ -62,8 +62,10 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     report::start(&config.log.socket, config.log.facility.into(), config.log.level);
     let exit = match &args.command {
         Command::Config(_) => Exit::Done,
-        Command::Finished(finished) => return event::finished(config, finished, args, typed),
-        Command::Sweep => return event::sweep(config, args, typed, output),
+        Command::Finished(finished) => {
+            return event::finished(config, finished, args, typed, output);
+        }
+        Command::Sweep(sweep) => return event::sweep(config, sweep, args, typed, output),
         Command::Rollback(c) => operator::rollback(&config, c, output)?,
         Command::Activate(c) => operator::activate(&config, c, output)?,
         Command::Hold(c) => operator::hold(&config, c, output)?,

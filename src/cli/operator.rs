@@ -1,7 +1,7 @@
 //! What an operator types to change something.
 
 use super::{
-    args::{Activate, App, Hold, Prune, Rollback},
+    args::{Activate, Hold, Prune, Rollback, Unhold},
     output::Output,
     user,
 };
@@ -135,8 +135,17 @@ pub(super) fn hold(config: &Config, typed: &Hold, output: &Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
-pub(super) fn unhold(config: &Config, typed: &App, output: &Output) -> Result<Exit> {
+pub(super) fn unhold(config: &Config, typed: &Unhold, output: &Output) -> Result<Exit> {
     let app = config.app(&typed.app)?;
+    if typed.dry_run {
+        let held = !matches!(seen(app)?.hold, Ok(None));
+        let text = match held {
+            true => format!("would release the hold of {}", app.name),
+            false => format!("{} is not held", app.name),
+        };
+        output.answer(text, &json!({"app": app.name, "dry_run": true, "was_held": held}));
+        return Ok(Exit::Done);
+    }
     let (mut site, who) = ours(app)?;
     let was_held = operate::unhold(&mut site, &who)?;
     let name = &app.name;

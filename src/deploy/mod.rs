@@ -4,12 +4,14 @@
 //! one, and the next deploy or sweep finishes or cleans what was left. It is idempotent: an info
 //! hash lands once, however often its event comes.
 
+mod foresee;
 mod identify;
 mod land;
 mod preflight;
 mod remember;
 mod tell;
 
+pub use foresee::{Would, foresee, is_unfinished};
 pub use identify::{Identified, Job, identify};
 pub use tell::{Subject, tell, tell_app, tell_unidentified};
 
@@ -84,6 +86,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The state that was decided before, if there was nothing to do.
+    fn state(self) -> Option<State> {
+        match self {
+            Self::Already(state) => Some(state),
+            _ => None,
+        }
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
@@ -171,7 +181,7 @@ fn under_lock(
     if passed_over(by, job, &candidate, env)? {
         return Ok(Outcome::Superseded);
     }
-    preflight::check(by, job)?;
+    preflight::check(by.site().disk(), &by.site().look()?, job)?;
     let landing = land::land(by, job, candidate, source, env)?;
     let mut lock = by.switching()?;
     let switching = Instant::now();

@@ -6,15 +6,15 @@ use crate::{
     error::{Error, Exit, Result, quoted},
     prune::{self, Keep},
     release::{Record, Unix},
-    store::{Deploying, SHARED, Seen},
+    store::{SHARED, Seen},
 };
 use std::path::Path;
 
 /// Refuses a deploy that would fail later for a reason that is plain now.
-pub(super) fn check(by: &Deploying<'_, Kernel>, job: &Job<'_>) -> Result<()> {
-    file_system(by.site().disk(), &job.app.root)?;
+pub(super) fn check(disk: &Kernel, seen: &Seen, job: &Job<'_>) -> Result<()> {
+    file_system(disk, &job.app.root)?;
     shared(job)?;
-    room(by.site().disk(), &by.site().look()?, job)
+    room(disk, seen, job)
 }
 
 /// A file system whose syncfs(2) does not promise that data is on a disk cannot hold releases.
