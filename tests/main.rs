@@ -11,3 +11,4 @@ mod event;
 mod host;
 mod layers;
 mod rc;
+mod rtorrent;

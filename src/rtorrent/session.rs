@@ -1,9 +1,9 @@
 //! rtorrent's session directory, read without rtorrent.
 //!
 //! `<HASH>.torrent` is the .torrent as it was loaded, `<HASH>.torrent.rtorrent` (bencode) what
-//! rtorrent knew of the download when it saved last: on its own schedule, when asked, when it ends.
-//! So a download may be further on than its file says, never less far. rtorrent replaces these
-//! files by renaming: what is read is whole.
+//! rtorrent knew of the download when it saved last: every 20 minutes, when it ends, when asked
+//! (`d.save_full_session`), and **not** when a download finishes. So a download may be further on
+//! than its file says. rtorrent writes these files elsewhere and renames: what is read is whole.
 
 use super::Download;
 use crate::error::{Context, Error, Exit, Result, quoted};
