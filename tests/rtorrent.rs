@@ -15,6 +15,7 @@ use seedship::rtorrent::{Address, Client, Download, Timeouts, session};
 lab::on_both![
     it_tells_its_version_and_session,
     what_it_does_not_have_is_not_an_error,
+    a_magnet_link_is_no_download_yet,
     a_payload_is_found_whatever_its_name,
     the_session_tells_the_same_when_it_is_down,
     the_session_learns_of_a_finished_download,
@@ -113,6 +114,17 @@ fn what_it_does_not_have_is_not_an_error(lab: &Lab, flavour: Flavour) {
     let error = client.show(unknown, &[("seedship_state", "good")]).unwrap_err();
     assert_eq!(error.exit, Exit::NotFound);
     assert_eq!(error.to_string(), format!("could not find {unknown}: rtorrent does not have it"));
+}
+
+/// Its data, the metadata, would lie in rtorrent's session directory.
+fn a_magnet_link_is_no_download_yet(lab: &Lab, flavour: Flavour) {
+    let node = lab.rtorrent(flavour).start().unwrap();
+    let hash = InfoHash::new([0xab; 20]);
+    let link = format!("magnet:?xt=urn:btih:{hash}&tr=http%3A%2F%2F127.0.0.1%3A9%2Fannounce");
+    node.rpc("load.start", &["".into(), link.as_str().into()]).unwrap();
+    node.await_loaded(&hash.to_string()).unwrap();
+    assert_eq!(client(&node).download(hash).unwrap(), None);
+    assert_eq!(client(&node).all().unwrap(), []);
 }
 
 fn a_payload_is_found_whatever_its_name(lab: &Lab, flavour: Flavour) {

@@ -16,9 +16,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is asked of a download, in the order in which [`Client::read`] takes it.
-const FIELDS: [&str; 6] =
-    ["d.hash", "d.complete", "d.hashing", "d.directory", "d.tied_to_file", "d.timestamp.finished"];
+/// What is asked of a download, in the order in which [`read`] takes it.
+const FIELDS: [&str; 7] = [
+    "d.hash",
+    "d.is_meta",
+    "d.complete",
+    "d.hashing",
+    "d.directory",
+    "d.tied_to_file",
+    "d.timestamp.finished",
+];
 
 /// The largest watch file that is looked into to learn whose it is.
 const WATCH_FILE_MAX: u64 = 16 << 20;
@@ -41,30 +48,27 @@ impl Client {
     /// Here as in every question: 69 if rtorrent cannot be reached, does not answer in time, or
     /// refuses.
     pub fn version(&self) -> Result<String> {
-        const ASKED: &str = "system.client_version";
-        let version = self.ask(ASKED)?;
-        Ok(String::from_utf8_lossy(text(&version).map_err(|e| e.asking(ASKED))?).into_owned())
+        Ok(String::from_utf8_lossy(&self.text("system.client_version")?).into_owned())
     }
 
     /// The session directory.
     pub fn session_path(&self) -> Result<PathBuf> {
-        const ASKED: &str = "session.path";
-        let path = self.ask(ASKED)?;
-        self.absolute(path_of(text(&path).map_err(|e| e.asking(ASKED))?))
+        let path = self.path("session.path")?;
+        // rtorrent takes a relative one from where it was started.
+        if path.is_absolute() { Ok(path) } else { Ok(self.path("system.cwd")?.join(path)) }
     }
 
-    /// One download; `None` if rtorrent does not have it. While it turns a magnet link into a
-    /// download it has neither for a moment.
+    /// One download; `None` if rtorrent does not have it, or has only the magnet link. While it
+    /// turns that into the download it answers that it has neither.
     pub fn download(&self, hash: InfoHash) -> Result<Option<Download>> {
         let calls = FIELDS.map(|field| Request::new(field).arg(hash.to_string()));
         let told = self.multicall(&calls).and_then(|row| read(&row));
-        match unless_unknown(told).map_err(|e| e.asking("a download"))? {
-            Some(download) => Ok(Some(self.located(download)?)),
-            None => Ok(None),
-        }
+        let mut told = unless_unknown(told).map_err(|e| e.asking("a download"))?.flatten();
+        self.locate(told.as_mut_slice())?;
+        Ok(told)
     }
 
-    /// Every download, in rtorrent's order.
+    /// Every download, in rtorrent's order; magnet links are none yet.
     pub fn all(&self) -> Result<Vec<Download>> {
         const ASKED: &str = "d.multicall2";
         // The empty first argument is a target that this command does not have.
@@ -74,11 +78,13 @@ impl Client {
         }
         let rows = self.scgi.call(&question).map_err(|e| e.asking(ASKED))?;
         let unexpected = || Failure::unexpected().asking(ASKED);
-        let rows = rows.list().ok_or_else(unexpected)?;
-        rows.iter()
-            .map(|row| read(row.list().ok_or_else(unexpected)?).map_err(|e| e.asking(ASKED)))
-            .map(|download| self.located(download?))
-            .collect()
+        let mut downloads = Vec::new();
+        for row in rows.list().ok_or_else(unexpected)? {
+            let row = row.list().ok_or_else(unexpected)?;
+            downloads.extend(read(row).map_err(|e| e.asking(ASKED))?);
+        }
+        self.locate(&mut downloads)?;
+        Ok(downloads)
     }
 
     /// Sets custom fields of a download (`seedship_state`, …) and has it saved: what is only set
@@ -151,11 +157,6 @@ impl Client {
         Ok(())
     }
 
-    /// A question without arguments.
-    fn ask(&self, command: &str) -> Result<Answer> {
-        self.scgi.call(&Request::new(command)).map_err(|e| e.asking(command))
-    }
-
     /// Several calls in one; the first fault is the fault of all.
     fn multicall(&self, calls: &[Request<'_>]) -> Result<Vec<Answer>, Failure> {
         match self.scgi.call(&Request::new_multicall(calls))? {
@@ -166,37 +167,48 @@ impl Client {
         }
     }
 
-    /// The download with an absolute directory.
-    fn located(&self, download: Download) -> Result<Download> {
-        let directory = self.absolute(download.directory)?;
-        Ok(Download { directory, ..download })
+    /// Makes every directory absolute: a relative one begins where rtorrent was started.
+    fn locate(&self, downloads: &mut [Download]) -> Result<()> {
+        if downloads.iter().all(|download| download.directory.is_absolute()) {
+            return Ok(());
+        }
+        let cwd = self.path("system.cwd")?;
+        for download in downloads {
+            download.directory = cwd.join(&download.directory);
+        }
+        Ok(())
     }
 
-    /// A path as rtorrent means it: a relative one begins where rtorrent was started.
-    fn absolute(&self, path: PathBuf) -> Result<PathBuf> {
-        if path.is_absolute() {
-            return Ok(path);
-        }
-        let cwd = self.ask("system.cwd")?;
-        Ok(path_of(text(&cwd).map_err(|e| e.asking("system.cwd"))?).join(path))
+    /// The text that a command without arguments answers.
+    fn text(&self, command: &str) -> Result<Vec<u8>> {
+        let told = self.scgi.call(&Request::new(command));
+        told.and_then(|answer| Ok(text(&answer)?.to_vec())).map_err(|e| e.asking(command))
+    }
+
+    fn path(&self, command: &str) -> Result<PathBuf> {
+        Ok(path_of(&self.text(command)?))
     }
 }
 
-/// A download from the answers to [`FIELDS`].
-fn read(row: &[Answer]) -> Result<Download, Failure> {
-    let [hash, complete, hashing, directory, tied_to, finished] = row else {
+/// A download from the answers to [`FIELDS`]; `None` for a magnet link, which to rtorrent is a
+/// download of its own, under the same hash and in the session directory.
+fn read(row: &[Answer]) -> Result<Option<Download>, Failure> {
+    let [hash, meta, complete, hashing, directory, tied_to, finished] = row else {
         return Err(Failure::unexpected());
     };
     let number = |answer: &Answer| answer.integer().ok_or_else(Failure::unexpected);
+    if number(meta)? != 0 {
+        return Ok(None);
+    }
     let hash = str::from_utf8(text(hash)?).ok().and_then(InfoHash::parse);
-    Ok(Download {
+    Ok(Some(Download {
         hash: hash.ok_or_else(Failure::unexpected)?,
         complete: number(complete)? != 0,
         hashing: number(hashing)? != 0,
         directory: path_of(text(directory)?),
         tied_to: Some(text(tied_to)?).filter(|path| !path.is_empty()).map(path_of),
         finished: Some(number(finished)?).filter(|time| *time > 0).map(Unix),
-    })
+    }))
 }
 
 fn text(answer: &Answer) -> Result<&[u8], Failure> {
