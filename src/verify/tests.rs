@@ -182,7 +182,7 @@ fn bytes_that_nobody_took_are_verified_and_refused() {
     fs::write(dir.path().join("a"), &bytes).unwrap();
     let e = Payload::open(&torrent, dir.path()).unwrap().stream(|_| Ok(())).unwrap_err();
     assert_eq!((e.exit, e.cause.as_str()), (Exit::Payload, "100 bytes follow its end"));
-    fs::write(dir.path().join("a"), noise(101)[1..].to_vec()).unwrap();
+    fs::write(dir.path().join("a"), &noise(101)[1..]).unwrap();
     let e = Payload::open(&torrent, dir.path()).unwrap().stream(|_| Ok(())).unwrap_err();
     assert_eq!(e.exit, Exit::Again);
 }

@@ -6,6 +6,7 @@ mod honest;
 mod mutants;
 mod streams;
 mod tars;
+mod zips;
 
 use super::*;
 use crate::{release::Unix, verify::tests::torrent_of};
