@@ -225,7 +225,8 @@ const COMMANDS: &str = "\
     throttle.global_down.max_rate.set_kb|throttle.global_up.max_rate.set_kb|\
     pieces.hash.on_completion.set no|system.umask.set 0117|network.scgi.open_local|\
     system.umask.set 0027|network.xmlrpc.size_limit.set 2M|\
-    method.set_key event.download.finished|schedule seedship_sweep|directory.watch.added|\
+    method.set_key event.download.finished|method.set_key event.download.finished|\
+    schedule seedship_sweep|directory.watch.added|\
     schedule watch_poll|schedule watch_untied|schedule low_diskspace|system.daemon.set true";
 
 #[test]

@@ -171,9 +171,7 @@ fn the_session_learns_of_a_finished_download(lab: &Lab, flavour: Flavour) {
     let (payload, torrent) = file(lab, "late-1.tar", "late");
     let seeder = lab.rtorrent(flavour).start().unwrap();
     seeder.seed(&torrent, &payload).unwrap();
-    // By itself it saves only every 20 minutes.
-    let save = "method.set_key = event.download.finished, yy_save, ((d.save_full_session))";
-    let node = lab.rtorrent(flavour).line(save).start().unwrap();
+    let node = lab.rtorrent(flavour).start().unwrap();
     node.watch(&torrent).unwrap();
     node.await_loaded(&torrent.hash).unwrap();
     node.add_peer(&torrent.hash, &seeder).unwrap();
