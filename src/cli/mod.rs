@@ -10,7 +10,7 @@ mod settings;
 mod user;
 
 use crate::{
-    config::{Config, Scgi},
+    config::{Config, Log, Scgi},
     error::{Error, Exit, Result},
     process,
     release::Unix,
@@ -22,6 +22,7 @@ use clap::Parser;
 use output::Output;
 use std::{
     ffi::OsString,
+    io::IsTerminal,
     path::PathBuf,
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
@@ -38,6 +39,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // What goes to stdout is help that was asked for; a closed pipe is nobody's error.
             let _ = error.print();
+            if error.use_stderr() {
+                log_usage(&typed, &error);
+            }
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             return ExitCode::from(exit.code());
         }
@@ -53,13 +57,31 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// What rtorrent or a timer got wrong is seen by nobody but syslog.
+fn log_usage(typed: &[OsString], error: &clap::Error) {
+    let unattended = typed.iter().any(|word| word == "finished" || word == "sweep");
+    if !unattended || std::io::stderr().is_terminal() {
+        return;
+    }
+    let Log { facility, level, socket } = Log::default();
+    report::start(&socket, facility.into(), level);
+    let text = error.to_string();
+    let cause = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let error = Error::new(Exit::Usage, "read", "the arguments", cause)
+        .hint("the event must call `seedship finished HASH`, a timer `seedship sweep`");
+    report::line_of(&error).unseen(log::Level::Error);
+}
+
 fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     let path = config_path(args);
     if let Command::Config(command) = &args.command {
         return settings::run(command, &path, output);
     }
-    let config = Config::merge(crate::config::read(&path)?)?;
-    report::start(&config.log.socket, config.log.facility.into(), config.log.level);
+    let config = crate::config::read(&path).and_then(Config::merge);
+    // A hook has no other place to say that its configuration is wrong.
+    let log = config.as_ref().map_or_else(|_| Log::default(), |config| config.log.clone());
+    report::start(&log.socket, log.facility.into(), log.level);
+    let config = config?;
     let exit = match &args.command {
         Command::Config(_) => Exit::Done,
         Command::Finished(finished) => {

@@ -34,6 +34,14 @@ pub struct Log {
     pub socket: PathBuf,
 }
 
+/// Where a process logs that could not read its configuration.
+impl Default for Log {
+    fn default() -> Self {
+        let socket = PathBuf::from("/dev/log");
+        Self { facility: Facility::Daemon, level: log::LevelFilter::Info, socket }
+    }
+}
+
 /// A facility of `syslog(3)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

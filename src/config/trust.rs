@@ -1,10 +1,7 @@
 //! From what is written to what is trusted: defaults filled in, keys judged together.
 
 use super::{
-    app::{
-        Activate, App, Case, Downloads, Facility, Limits, Log, Mode, Rtorrent, Run, Scgi, Shared,
-        Trust,
-    },
+    app::{Activate, App, Case, Downloads, Limits, Log, Mode, Rtorrent, Run, Scgi, Shared, Trust},
     pattern::Placeholder,
     place::{Source, hinted},
     value::{AbsolutePath, Argv, Item, Period, Size},
@@ -58,10 +55,11 @@ fn scgi(text: &str, allow_tcp: bool) -> Result<Scgi, String> {
 
 /// `[log]`
 pub(super) fn log(written: written::Log) -> Log {
+    let default = Log::default();
     Log {
-        facility: written.facility.unwrap_or(Facility::Daemon),
-        level: written.level.unwrap_or(Level::Info).into(),
-        socket: written.socket.map_or("/dev/log".into(), |path| path.0),
+        facility: written.facility.unwrap_or(default.facility),
+        level: written.level.map_or(default.level, Into::into),
+        socket: written.socket.map_or(default.socket, |path| path.0),
     }
 }
 
