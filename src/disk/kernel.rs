@@ -13,7 +13,7 @@ use nix::{
         statfs::fstatfs,
         statvfs::fstatvfs,
     },
-    unistd::{UnlinkatFlags, fsync, symlinkat, syncfs, unlinkat},
+    unistd::{Gid, UnlinkatFlags, fchown, fsync, symlinkat, syncfs, unlinkat},
 };
 use std::{
     fs::{self, File},
@@ -30,6 +30,9 @@ use std::{
 
 /// The longest that a waiter sleeps before it tries a lock again: flock(2) has no time limit.
 const LOCK_POLL_MAX: Duration = Duration::from_millis(50);
+
+/// The mode of every file of Seedship's own.
+const FILE_MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR).union(Mode::S_IRGRP);
 
 /// File systems without a durable syncfs(2), by statfs(2)'s magic numbers.
 const UNSAFE_FILE_SYSTEMS: &[(i64, &str)] = &[
@@ -84,8 +87,7 @@ impl Kernel {
 
     /// Creates or truncates a file, for bulk writing; synced with everything else by `syncfs`.
     pub fn create_file(&self, path: &str) -> Result<File> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW;
-        Ok(File::from(self.open_at(path, flags).on("create", self.full(path))?))
+        self.open_for_writing(path, OFlag::O_WRONLY | OFlag::O_TRUNC).on("create", self.full(path))
     }
 
     /// The group of a path.
@@ -122,7 +124,16 @@ impl Kernel {
     }
 
     fn open_at(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
-        openat(&self.root, here(path), flags | OFlag::O_CLOEXEC, Mode::from_bits_truncate(0o640))
+        openat(&self.root, here(path), flags | OFlag::O_CLOEXEC, FILE_MODE)
+    }
+
+    /// Opens a file for writing that is made if need be, with its mode whatever the umask: the
+    /// group may read what `status` and `history` show.
+    fn open_for_writing(&self, path: &str, flags: OFlag) -> nix::Result<File> {
+        let flags = OFlag::O_CREAT | OFlag::O_NOFOLLOW | flags;
+        let opened = self.open_at(path, flags)?;
+        fchmod(&opened, FILE_MODE)?;
+        Ok(File::from(opened))
     }
 
     /// The lock's descriptor is still the file that others will open: the directory may have been
@@ -231,20 +242,29 @@ impl Disk for Kernel {
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
         let made = self.open_at(path, flags).on("open", self.full(path))?;
+        // The group of the root, where this user may give it; the mode after it, for a change of
+        // group clears the bit that hands the group on.
+        let group = fstat(&self.root).on("look at", &self.place)?.st_gid;
+        match fchown(&made, None, Some(Gid::from_raw(group))) {
+            Ok(()) | Err(Errno::EPERM) => {}
+            Err(e) => return Err(Error::io("set the group of", self.full(path), &e.into())),
+        }
         fchmod(&made, mode).on("set the mode of", self.full(path))?;
         Ok(true)
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<()> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW;
-        let mut file = File::from(self.open_at(path, flags).on("write", self.full(path))?);
+        let mut file = self
+            .open_for_writing(path, OFlag::O_WRONLY | OFlag::O_TRUNC)
+            .on("write", self.full(path))?;
         file.write_all(content).on("write", self.full(path))?;
         file.sync_all().on("write", self.full(path))
     }
 
     fn append(&self, path: &str, content: &[u8]) -> Result<()> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW;
-        let mut file = File::from(self.open_at(path, flags).on("write", self.full(path))?);
+        let mut file = self
+            .open_for_writing(path, OFlag::O_WRONLY | OFlag::O_APPEND)
+            .on("write", self.full(path))?;
         file.write_all(content).on("write", self.full(path))
     }
 
@@ -334,8 +354,8 @@ impl Disk for Kernel {
         let deadline = Instant::now().checked_add(wait);
         let mut pause = Duration::from_millis(1);
         loop {
-            let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
-            let file = File::from(self.open_at(path, flags).on("open the lock", self.full(path))?);
+            let file =
+                self.open_for_writing(path, OFlag::O_RDWR).on("open the lock", self.full(path))?;
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) if self.is_at(path, &lock)? => return Ok(Some(lock)),
                 // Deleted and made again by somebody: take the one that is there now.
