@@ -25,7 +25,9 @@ use std::{
     time::Duration,
 };
 
-const DEPLOY_LOCK: &str = ".seedship/deploy.lock";
+/// Held by one deploy from before its first write to the end of prune. Its one line, written in
+/// place, says who holds it or held it last, and its time since when.
+pub const DEPLOY_LOCK: &str = ".seedship/deploy.lock";
 const SWITCH_LOCK: &str = ".seedship/switch.lock";
 
 /// The switch lock is held for milliseconds; who cannot have it for this long tells somebody.

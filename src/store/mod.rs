@@ -14,9 +14,9 @@ mod stage;
 
 pub use history::{Entry, History};
 pub use hold::Hold;
-pub use locks::{Both, Deploying, Holder, Switching};
+pub use locks::{Both, DEPLOY_LOCK, Deploying, Holder, Switching};
 pub use seen::{Current, Foreign, Seen};
-pub use stage::{Durable, Stage};
+pub use stage::{Durable, Leftovers, Stage};
 
 use crate::{
     disk::Disk,

@@ -1,6 +1,6 @@
 //! A release that is being built, and one that is on the disk for good.
 
-use super::{Deploying, RELEASES};
+use super::{Deploying, RELEASES, Site};
 use crate::{disk::Disk, error::Result};
 use metainfo::InfoHash;
 use std::rc::Rc;
@@ -69,6 +69,27 @@ impl<D: Disk> Durable<D> {
     /// It is a release now and must not be removed.
     pub fn committed(mut self) {
         self.0.name.clear();
+    }
+}
+
+/// What lies in `releases/` beside releases: the work of a deploy or prune that runs, or of one
+/// that was killed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Leftovers {
+    /// The info hashes of stages.
+    pub stages: Vec<InfoHash>,
+    /// How many releases are on their way out.
+    pub trash: usize,
+}
+
+impl<D: Disk> Site<D> {
+    /// What lies beside the releases now, without a lock: for readers.
+    pub fn leftovers(&self) -> Result<Leftovers> {
+        let names = self.disk().list(RELEASES)?;
+        Ok(Leftovers {
+            stages: names.iter().filter_map(|name| staged_hash(name)).collect(),
+            trash: names.iter().filter(|name| name.starts_with(TRASH)).count(),
+        })
     }
 }
 

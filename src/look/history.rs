@@ -1,0 +1,85 @@
+//! What happened in an app, from its log.
+
+use super::{readable_by, rfc3339};
+use crate::{
+    config::App,
+    disk::Kernel,
+    error::Result,
+    process,
+    release::Unix,
+    store::{Entry, History},
+    table::Table,
+};
+use serde::Serialize;
+
+/// The last events of an app, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Events {
+    /// The app.
+    pub app: String,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+/// One event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Event {
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Unix,
+    /// What: `live`, `landed`, `rollback` …
+    pub event: String,
+    /// The release it is about.
+    pub version: Option<String>,
+    /// What was current before.
+    pub from: Option<String>,
+    /// The info hash.
+    pub hash: Option<String>,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
+}
+
+impl From<Entry> for Event {
+    fn from(entry: Entry) -> Self {
+        let Entry { at, event, version, from, hash, by, note } = entry;
+        Self { at, event, version, from, hash, by, note }
+    }
+}
+
+/// The last `lines` events of an app. The log may begin anywhere: it is rotated, and nothing is
+/// decided from it.
+///
+/// # Errors
+/// 78 if the root is not there, 77 if this user may not read it.
+pub fn history(app: &App, lines: usize) -> Result<Events> {
+    let owner = process::owner_of(&app.root)?;
+    let read = Kernel::open(&app.root).and_then(|disk| History::of(&disk).read());
+    let mut entries = read.map_err(|error| readable_by(&owner, error))?;
+    entries.drain(..entries.len().saturating_sub(lines));
+    Ok(Events { app: app.name.clone(), events: entries.into_iter().map(Event::from).collect() })
+}
+
+impl Events {
+    /// For people: a table, or one line if nothing is known.
+    pub fn screen(&self) -> String {
+        if self.events.is_empty() {
+            return format!("{}: nothing is written in its history", self.app);
+        }
+        let mut table = Table::new().left("TIME").left("EVENT").left("VERSION").left("FROM");
+        table = table.left("BY").left("NOTE");
+        for event in &self.events {
+            let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
+            table.row([
+                event.at.into(),
+                event.event.as_str().into(),
+                or_empty(&event.version).into(),
+                or_empty(&event.from).into(),
+                event.by.as_str().into(),
+                or_empty(&event.note).into(),
+            ]);
+        }
+        table.to_string()
+    }
+}

@@ -1,0 +1,47 @@
+//! What is being landed now, by the line of the deploy lock.
+
+use crate::{
+    disk::{Disk, Kernel},
+    error::Result,
+    process::Who,
+    release::{Key, State, Unix},
+    store::{DEPLOY_LOCK, Seen},
+};
+use metainfo::InfoHash;
+
+/// A deploy that runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Landing {
+    /// What it lands.
+    pub(super) hash: InfoHash,
+    /// Its process.
+    pub(super) pid: u32,
+    /// What the process was started as: `finished`, `sweep`.
+    pub(super) command: String,
+    /// When it took the lock.
+    pub(super) since: Unix,
+}
+
+impl Landing {
+    /// The deploy that the lock's line tells of, if its process still runs.
+    pub(super) fn of(disk: &Kernel) -> Result<Option<Self>> {
+        let Some(content) = disk.read(DEPLOY_LOCK)? else { return Ok(None) };
+        let Some(written) = disk.stat(DEPLOY_LOCK)? else { return Ok(None) };
+        let since = Unix(written.st_mtime);
+        let line = String::from_utf8_lossy(&content);
+        let Some(who) = Who::parse(&line).filter(Who::is_alive) else { return Ok(None) };
+        let Who { pid, command, .. } = who;
+        Ok(who.hash.map(|hash| Self { hash, pid, command, since }))
+    }
+
+    /// The line outlives the lock: a sweep goes on to other apps, a deploy tells its outcome. What
+    /// the record says since then is what came of it.
+    pub(super) fn is_unfinished(&self, seen: &Seen) -> bool {
+        seen.record(&Key::Torrent(self.hash)).is_none_or(|record| match record.state {
+            State::Open => !seen.stands(&record.version),
+            State::Trying => true,
+            State::Waiting(_) | State::Refused { .. } => record.at < self.since,
+            State::Good | State::Bad { .. } | State::Superseded | State::Pruned => false,
+        })
+    }
+}
