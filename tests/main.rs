@@ -11,4 +11,5 @@ mod event;
 mod host;
 mod layers;
 mod rc;
+mod reader;
 mod rtorrent;

@@ -22,21 +22,25 @@ pub(super) struct Landing {
     pub(super) since: Unix,
 }
 
+/// The process that the lock's line tells of, while it runs, and since when.
+pub(super) fn holder(disk: &Kernel) -> Result<Option<(Who, Unix)>> {
+    let Some(content) = disk.read(DEPLOY_LOCK)? else { return Ok(None) };
+    let Some(written) = disk.stat(DEPLOY_LOCK)? else { return Ok(None) };
+    let who = Who::parse(&String::from_utf8_lossy(&content)).filter(Who::is_alive);
+    Ok(who.map(|who| (who, Unix(written.st_mtime))))
+}
+
 impl Landing {
-    /// The deploy that the lock's line tells of, if its process still runs.
-    pub(super) fn of(disk: &Kernel) -> Result<Option<Self>> {
-        let Some(content) = disk.read(DEPLOY_LOCK)? else { return Ok(None) };
-        let Some(written) = disk.stat(DEPLOY_LOCK)? else { return Ok(None) };
-        let since = Unix(written.st_mtime);
-        let line = String::from_utf8_lossy(&content);
-        let Some(who) = Who::parse(&line).filter(Who::is_alive) else { return Ok(None) };
-        let Who { pid, command, .. } = who;
-        Ok(who.hash.map(|hash| Self { hash, pid, command, since }))
+    /// What the holder lands, unless it is done with it.
+    pub(super) fn by(holder: &(Who, Unix), seen: &Seen) -> Option<Self> {
+        let (Who { pid, command, hash, .. }, since) = holder.clone();
+        let landing = hash.map(|hash| Self { hash, pid, command, since });
+        landing.filter(|landing| landing.is_unfinished(seen))
     }
 
     /// The line outlives the lock: a sweep goes on to other apps, a deploy tells its outcome. What
     /// the record says since then is what came of it.
-    pub(super) fn is_unfinished(&self, seen: &Seen) -> bool {
+    fn is_unfinished(&self, seen: &Seen) -> bool {
         seen.record(&Key::Torrent(self.hash)).is_none_or(|record| match record.state {
             State::Open => !seen.stands(&record.version),
             State::Trying => true,

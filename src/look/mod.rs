@@ -57,11 +57,15 @@ impl<'a> View<'a> {
 
     fn look(app: &'a App, now: Unix) -> Result<Self> {
         let site = Site::new(Kernel::open(&app.root)?, app.mode.directory());
-        // What is being landed is asked first: what it finishes meanwhile is then seen as done.
-        let landing = Landing::of(site.disk())?;
-        let leftovers = site.leftovers()?;
+        let before = site.leftovers()?;
+        let holder = landing::holder(site.disk())?;
+        let mut leftovers = site.leftovers()?;
+        // Between two looks a deploy may begin or end: what lies there in both, and belongs to no
+        // process that ran in between, was left.
+        leftovers.stages.retain(|stage| before.stages.contains(stage));
+        leftovers.trash = if holder.is_some() { 0 } else { leftovers.trash.min(before.trash) };
         let seen = site.look()?;
-        let landing = landing.filter(|landing| landing.is_unfinished(&seen));
+        let landing = holder.and_then(|holder| Landing::by(&holder, &seen));
         let keep = Keep { releases: app.keep, linger: app.linger, order: app.order() };
         let prunable = prune::dispensable(&seen, &keep, now).into_iter().map(|r| r.key).collect();
         Ok(Self { app, rules: Rules::of(app), now, site, seen, leftovers, landing, prunable })
@@ -111,3 +115,6 @@ fn failures<S: Serializer>(errors: &[Error], to: S) -> Result<S::Ok, S::Error> {
 fn in_json(error: &Error) -> serde_json::Value {
     report::in_json(error)["error"].take()
 }
+
+#[cfg(test)]
+mod tests;

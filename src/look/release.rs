@@ -97,7 +97,7 @@ pub struct Release {
     pub tries: Option<u32>,
     /// The exit code that it failed with.
     pub exit: Option<u8>,
-    /// The process that lands it.
+    /// The process that lands it or conducts its trial.
     pub pid: Option<u32>,
     /// Counts activations of the app.
     pub number: Option<u64>,
@@ -221,7 +221,11 @@ impl Release {
         self.since = Some(live_since(record, view));
         match &record.state {
             State::Good => self.is(Case::Live, None),
-            State::Trying => self.is(Case::Trial, None),
+            State::Trying => {
+                self.is(Case::Trial, None);
+                let conducts = |l: &&Landing| record.key == Key::Torrent(l.hash);
+                self.pid = view.landing.as_ref().filter(conducts).map(|landing| landing.pid);
+            }
             State::Bad { reason } => self.is(Case::Live, format!("bad: {reason}")),
             other => self.is(Case::Live, format!("its record says {}", other.word())),
         }
@@ -251,7 +255,7 @@ impl Release {
             State::Refused { exit, reason, digest } => {
                 let again = match *digest == view.app.digest {
                     true => "",
-                    false => " (the configuration changed since: the next sweep tries again)",
+                    false => " (tried again: the configuration changed)",
                 };
                 self.is(Case::Refused, format!("{reason}{again}"));
                 self.exit = Some(*exit);

@@ -3,7 +3,7 @@
 use super::{Case, Release, View, failures};
 use crate::{
     config::App,
-    error::{Error, Exit, Result},
+    error::{Error, Exit, Result, one_line},
     release::{Unix, Version},
     store::release_path,
     table::{self, Cell, Table},
@@ -61,23 +61,26 @@ impl Releases {
             true => format!("{}: no release is known\n", self.app),
             false => self.table().colour(colour).to_string(),
         };
-        if let [signer] = self.signers().into_iter().collect::<Vec<_>>()[..] {
-            text.push_str(&format!("signed by {}\n", crate::error::one_line(signer)));
+        if let Some(signer) = self.one_signer() {
+            text.push_str(&format!("all signed by {}\n", one_line(signer)));
         }
         for error in &self.unreadable {
-            text.push_str(&format!("{error}\n"));
+            text.push_str(&format!("{}\n", one_line(&error.to_string())));
         }
         text
     }
 
-    /// Who signed anything.
-    fn signers(&self) -> BTreeSet<&str> {
-        self.releases.iter().filter_map(|r| r.signer.as_deref()).collect()
+    /// Who signed all that stands.
+    fn one_signer(&self) -> Option<&str> {
+        let standing = self.releases.iter().filter(|release| release.stands);
+        let signers: BTreeSet<Option<&str>> = standing.map(|r| r.signer.as_deref()).collect();
+        if signers.len() == 1 { signers.into_iter().next().flatten() } else { None }
     }
 
     fn table(&self) -> Table {
         // Eighty columns are few: one signer of everything is told once, below.
-        let signers = self.signers().len() > 1;
+        let signed = self.releases.iter().any(|release| release.signer.is_some());
+        let signers = signed && self.one_signer().is_none();
         let mut table = Table::new().left("VERSION").left("STATE").left("SINCE").right("NO");
         table = table.right("SIZE").right("FILES").left("PUBLISHED").left("NOTE");
         if signers {

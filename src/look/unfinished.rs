@@ -79,7 +79,7 @@ fn stages(view: &View<'_>) -> impl Iterator<Item = Unfinished> {
             Some(record) => record.version.to_string(),
             None => format!("{:.12}…", hash.to_string()),
         };
-        Unfinished::new(subject, "a stage was left by an interrupted deploy")
+        Unfinished::new(subject, "a stage was left")
     })
 }
 
