@@ -4,7 +4,7 @@
 use super::{Landing, View, maybe_rfc3339};
 use crate::{
     choose::{self, Decision},
-    release::{Key, Record, State, Unix, Version, debian_order},
+    release::{Key, Record, State, Target, Unix, Version, debian_order},
 };
 use anstyle::{AnsiColor, Style};
 use metainfo::InfoHash;
@@ -334,8 +334,5 @@ fn newest_first(a: &Record, b: &Record, view: &View<'_>) -> Ordering {
 
 /// `current` leads there although its record is lost.
 fn is_named_by_current(version: &Version, view: &View<'_>) -> bool {
-    match view.seen.live_target() {
-        Some(crate::release::Target::Release(live)) => live == *version,
-        _ => false,
-    }
+    view.seen.live_target() == Some(Target::Release(version.clone()))
 }

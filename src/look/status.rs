@@ -178,9 +178,8 @@ impl AppStatus {
             Case::Refused => {
                 self.live().is_none_or(|live| release.since >= live.since || self.newer(release))
             }
-            Case::Bad | Case::Unrecorded => false,
             Case::Good => release.rollback_target,
-            Case::Superseded | Case::Pruned => false,
+            Case::Bad | Case::Superseded | Case::Pruned | Case::Unrecorded => false,
         }
     }
 
