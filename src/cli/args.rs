@@ -53,6 +53,11 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// It changes nothing, so there is nothing to log.
+    pub(super) fn is_reader(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::Releases(_) | Self::History(_) | Self::Config(_))
+    }
+
     /// Started by rtorrent or a timer: it drops what its parent left to it.
     pub(super) fn is_unattended(&self) -> bool {
         matches!(self, Self::Finished(_) | Self::Sweep(_))

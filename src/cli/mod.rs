@@ -80,7 +80,10 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     let config = crate::config::read(&path).and_then(Config::merge);
     // A hook has no other place to say that its configuration is wrong.
     let log = config.as_ref().map_or_else(|_| Log::default(), |config| config.log.clone());
-    report::start(&log.socket, log.facility.into(), log.level);
+    // Whoever only looks has the terminal.
+    if !args.command.is_reader() {
+        report::start(&log.socket, log.facility.into(), log.level);
+    }
     let config = config?;
     let exit = match &args.command {
         Command::Config(_) => Exit::Done,
