@@ -29,9 +29,6 @@ use std::{
 
 /// At most this much is hashed and written in one go: it should still be in the cache.
 const CHUNK: usize = 1 << 20;
-/// Bits that no file of a release has: set-id, sticky, writable by all.
-const STRANGE: u32 = 0o7002;
-
 /// What came of a payload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -108,7 +105,7 @@ impl<'a, W: Write> Building<'a, W> {
                 _ => Ok(()),
             };
         }
-        if entry.mode & STRANGE != 0 && !matches!(entry.what, What::Link(_)) {
+        if strange(entry.mode) && !matches!(entry.what, What::Link(_)) {
             self.strange += 1;
         }
         let time = entry.time.unwrap_or(self.plan.time.into());
@@ -267,7 +264,7 @@ impl<'a, W: Write> Building<'a, W> {
         }
         if self.strange > 0 {
             notes.push(format!(
-                "{} entries are setuid, setgid, sticky or writable by all in the archive: they are not in the release",
+                "{} entries are setuid, setgid, sticky, writable by all or unreadable in the archive and not in the release",
                 self.strange
             ));
         }
@@ -344,4 +341,9 @@ fn unmade(path: &str, e: Errno) -> Error {
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unlisted(e: std::io::Error) -> Error {
     Error::io("write", "the manifest", &e)
+}
+
+/// Whether bits were archived that nothing in a release has, or none that let it be read.
+fn strange(mode: u32) -> bool {
+    mode & 0o7002 != 0 || mode & 0o400 == 0
 }

@@ -4,8 +4,7 @@
 //! end, each complete. Any other byte is an error, because some program would read it and another
 //! would not.
 
-use super::{kind::Compression, zstd::Zstd};
-use crate::error::{Error, Exit};
+use super::{kind::Compression, refuse, zstd::Zstd};
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::GzDecoder;
 use liblzma::stream::{
@@ -20,7 +19,7 @@ const BUFFER: usize = 128 << 10;
 pub(super) fn decode<'a>(
     compression: Compression,
     bytes: impl BufRead + 'a,
-    memory: Memory,
+    memory: Memory<'a>,
 ) -> io::Result<Box<dyn BufRead + 'a>> {
     fn buffered<'a>(decoder: impl Read + 'a) -> Box<dyn BufRead + 'a> {
         Box::new(BufReader::with_capacity(BUFFER, decoder))
@@ -36,20 +35,22 @@ pub(super) fn decode<'a>(
 
 /// How much memory a decoder may use.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Memory {
+pub(super) struct Memory<'a> {
+    /// The name that messages give the archive.
+    archive: &'a [u8],
     /// `limits.memory`.
-    pub(super) limit: u64,
+    limit: u64,
     /// What it leaves for a decoder.
     pub(super) left: u64,
 }
 
-impl Memory {
+impl<'a> Memory<'a> {
     /// What everything else takes: windows of payload, and 16 MiB for the program, the torrent and
     /// the bookkeeping of a million names.
     const ELSE: u64 = crate::verify::WINDOWS + (16 << 20);
 
-    pub(super) fn new(limit: u64) -> Self {
-        Self { limit, left: limit.saturating_sub(Self::ELSE) }
+    pub(super) fn new(archive: &'a [u8], limit: u64) -> Self {
+        Self { archive, limit, left: limit.saturating_sub(Self::ELSE) }
     }
 
     /// The refusal of a stream that needs more.
@@ -62,7 +63,7 @@ impl Memory {
             self.left >> 20
         );
         let hint = format!("raise limits.memory or pack with `{instead}`");
-        io::Error::other(Error::new(Exit::Payload, "unpack", "the archive", cause).hint(hint))
+        io::Error::other(refuse(self.archive, cause).hint(hint))
     }
 }
 
@@ -85,15 +86,15 @@ impl<R: BufRead> Read for Gzip<R> {
 }
 
 /// All streams of an .xz file, and the padding that the format allows between them.
-struct Xz<R> {
+struct Xz<'a, R> {
     inner: R,
     stream: Stream,
-    memory: Memory,
+    memory: Memory<'a>,
     ended: bool,
 }
 
-impl<R: BufRead> Xz<R> {
-    fn new(inner: R, memory: Memory) -> io::Result<Self> {
+impl<'a, R: BufRead> Xz<'a, R> {
+    fn new(inner: R, memory: Memory<'a>) -> io::Result<Self> {
         // A check of an unknown kind could not be compared: it is an error, not a warning.
         let flags = CONCATENATED | TELL_UNSUPPORTED_CHECK;
         let stream = Stream::new_stream_decoder(memory.left.max(1), flags)?;
@@ -108,7 +109,7 @@ impl<R: BufRead> Xz<R> {
     }
 }
 
-impl<R: BufRead> Read for Xz<R> {
+impl<R: BufRead> Read for Xz<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.ended && !buffer.is_empty() {
             let input = self.inner.fill_buf()?;

@@ -67,7 +67,7 @@ pub fn unpack<W: Write>(
         Kind::Tar(compression) => payload.stream(|bytes| {
             agree(kind, torrent, bytes)?;
             let name = torrent.name();
-            let memory = Memory::new(plan.limits.memory);
+            let memory = Memory::new(name, plan.limits.memory);
             let stream = decode(compression, bytes, memory).map_err(|e| told(e, name))?;
             let mut stream = building.budget.meter(stream, name);
             tar::unpack(&mut stream, name, &mut building)

@@ -11,17 +11,17 @@ use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 /// The longest frame header: magic, descriptor, window, dictionary, content size.
 const HEADER_MAX: usize = 18;
 
-pub(super) struct Zstd<R> {
+pub(super) struct Zstd<'a, R> {
     inner: R,
     decoder: Decoder<'static>,
-    memory: Memory,
+    memory: Memory<'a>,
     /// Bytes taken from `inner` to look at a header, still to be decoded.
     ahead: Vec<u8>,
     within_frame: bool,
 }
 
-impl<R: BufRead> Zstd<R> {
-    pub(super) fn new(inner: R, memory: Memory) -> io::Result<Self> {
+impl<'a, R: BufRead> Zstd<'a, R> {
+    pub(super) fn new(inner: R, memory: Memory<'a>) -> io::Result<Self> {
         let mut decoder = Decoder::new()?;
         // The check below is exact; this one is the library's own, rounded up.
         let log = memory.left.max(1).ilog2() + 1;
@@ -53,7 +53,7 @@ impl<R: BufRead> Zstd<R> {
     }
 }
 
-impl<R: BufRead> Read for Zstd<R> {
+impl<R: BufRead> Read for Zstd<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !buffer.is_empty() {
             if !self.within_frame && !self.begin_frame()? {

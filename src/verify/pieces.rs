@@ -14,17 +14,25 @@ pub(super) fn hash_pieces(pieces: &[&[u8]]) -> Vec<Sum> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(pieces.len().max(1));
     let mut sums = vec![Sum::default(); pieces.len()];
     let share = pieces.len().div_ceil(workers).max(1);
+    let mut undone = Vec::new();
     thread::scope(|scope| {
-        let mut shares = pieces.chunks(share).zip(sums.chunks_mut(share));
+        let mut shares = pieces.chunks(share).zip(sums.chunks_mut(share)).enumerate();
         // This thread takes the first share itself.
         let own = shares.next();
-        for (pieces, sums) in shares {
-            scope.spawn(move || hash(pieces, sums));
+        for (n, (pieces, sums)) in shares {
+            let work = move || hash(pieces, sums);
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                undone.push(n);
+            }
         }
-        if let Some((pieces, sums)) = own {
+        if let Some((_, (pieces, sums))) = own {
             hash(pieces, sums);
         }
     });
+    // Where the system has no thread to give, this one has time.
+    for range in undone.into_iter().map(|n| n * share..pieces.len().min((n + 1) * share)) {
+        hash(&pieces[range.clone()], &mut sums[range]);
+    }
     sums
 }
 

@@ -130,7 +130,9 @@ pub(super) fn stream<T>(
     }
     thread::scope(|scope| {
         let mut prover = Prover { torrent, files, next: 0, pieces };
-        scope.spawn(move || prover.run(&empty, &full));
+        thread::Builder::new()
+            .spawn_scoped(scope, move || prover.run(&empty, &full))
+            .map_err(|e| Error::io("start", "a thread to verify with", &e))?;
         let left = torrent.total_length();
         let window = Window::default();
         let mut proven = Proven { full: taken, free, window, at: 0, left, failed: None };

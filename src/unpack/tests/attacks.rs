@@ -295,5 +295,5 @@ fn strange_modes_are_mapped_and_said() {
     }
     assert_eq!(fs::metadata(bench.stage().join("dir")).unwrap().mode() & 0o7777, 0o755);
     assert_eq!(release.contents.notes.len(), 1);
-    assert!(release.contents.notes[0].starts_with("5 entries are setuid"));
+    assert!(release.contents.notes[0].starts_with("6 entries are setuid"));
 }

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod honest;
+mod memory;
 mod mutants;
 mod streams;
 mod tars;

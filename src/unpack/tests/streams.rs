@@ -123,7 +123,7 @@ fn a_window_over_the_memory_limit_is_refused_by_its_size() {
     assert_eq!(e.exit, Exit::Payload);
     assert_eq!(
         e.to_string(),
-        "could not unpack the archive: it needs a 128 MiB window, and limits.memory = 64 MiB leaves 24 MiB for it"
+        "could not unpack `a.tar.zst`: it needs a 128 MiB window, and limits.memory = 64 MiB leaves 24 MiB for it"
     );
     assert_eq!(e.hint.unwrap(), "raise limits.memory or pack with `zstd -19`");
     bench.accepted("a.tar.zst", &through(&["zstd", "-c", "-3"], &big));

@@ -63,7 +63,7 @@ pub(super) fn unpack<R: Read + Seek, W: Write>(
         _ => return Err(fail("it is neither a file nor a directory nor a link")),
     };
     // What no Unix made has no bits worth believing.
-    let mode = if unix { mode & 0o7777 } else { 0o644 };
+    let mode = if unix && mode != 0 { mode & 0o7777 } else { 0o644 };
 
     let raw = BufReader::new(entry);
     let mut bytes = Bytes {
