@@ -394,3 +394,50 @@ proptest::proptest! {
         }
     }
 }
+
+/// The same archive with a zip64 end record of these numbers before its end record.
+fn zip64(archive: &[u8], change: impl Fn(&mut [u64; 3])) -> Vec<u8> {
+    let (front, end) = archive.split_at(archive.len() - 22);
+    let number =
+        |at: usize, n: usize| end[at..at + n].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b));
+    let mut numbers = [number(10, 2), number(12, 4), number(16, 4)];
+    change(&mut numbers);
+    let [count, size, directory] = numbers;
+    let mut out = front.to_vec();
+    out.extend(b"PK\x06\x06");
+    out.extend(44_u64.to_le_bytes());
+    out.extend([45, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for value in [count, count, size, directory] {
+        out.extend(value.to_le_bytes());
+    }
+    out.extend(b"PK\x06\x07\0\0\0\0");
+    out.extend((front.len() as u64).to_le_bytes());
+    out.extend(1_u32.to_le_bytes());
+    out.extend(end);
+    out
+}
+
+#[test]
+fn both_end_records_say_the_same_and_stand_where_they_should() {
+    let archive = zip(&[good()]);
+    let bench = Bench::new();
+    bench.accepted("a.zip", &zip64(&archive, |_| ()));
+    // All ones in the short record leave it to the long one.
+    let mut long = zip64(&archive, |_| ());
+    let end = long.len() - 22;
+    long[end + 8..end + 20].fill(0xff);
+    bench.accepted("a.zip", &long);
+    refused(&zip64(&archive, |n| n[0] += 1), "its two end records disagree");
+    refused(&zip64(&archive, |n| n[1] -= 1), "its two end records disagree");
+    refused(&zip64(&archive, |n| n[2] += 1), "its two end records disagree");
+    let mut elsewhere = zip64(&archive, |_| ());
+    elsewhere[end - 12] ^= 1;
+    refused(&elsewhere, "not where it should be");
+
+    // Bytes between the directory and the end record.
+    let (front, end) = archive.split_at(archive.len() - 22);
+    refused(&[front, b"hidden", end].concat(), "not where its end record says");
+    let bytes = zip64(&archive, |_| ());
+    let (front, end) = bytes.split_at(bytes.len() - 22);
+    refused(&[front, b"hidden", end].concat(), "not where its end record says");
+}
