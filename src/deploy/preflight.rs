@@ -7,6 +7,7 @@ use crate::{
     prune::{self, Keep},
     release::{Record, Unix},
     store::{SHARED, Seen},
+    unpack::Kind,
 };
 use std::path::Path;
 
@@ -54,7 +55,10 @@ fn shared(job: &Job<'_>) -> Result<()> {
 fn room(disk: &Kernel, seen: &Seen, job: &Job<'_>) -> Result<()> {
     let space = disk.space()?;
     let live = seen.live();
-    let bytes = job.torrent.total_length().max(live.map_or(0, |r| r.size));
+    let payload = job.torrent.total_length();
+    // A zip is copied to the same disk before it is unpacked: its directory is at its end.
+    let copy = if Kind::of(&job.torrent)? == Kind::Zip { payload } else { 0 };
+    let bytes = payload.max(live.map_or(0, |r| r.size)).saturating_add(copy);
     let files = (job.torrent.files().len() as u64).max(live.map_or(0, |r| r.files));
     let wanted = bytes.saturating_add(job.app.min_free);
     let short = if space.bytes < wanted {
