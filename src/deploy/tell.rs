@@ -48,10 +48,8 @@ pub fn tell(
 ) -> Result<Outcome> {
     match &outcome {
         Ok(Outcome::Already(_)) => {}
-        Ok(done) => {
-            remember(job, event_of(done), note_of(done), env);
-        }
-        Err(error) => remember(job, "failed", Some(error.to_string()), env),
+        Ok(done) => remember(job, event_of(done), from_of(done), note_of(done), env),
+        Err(error) => remember(job, "failed", None, Some(error.to_string()), env),
     }
     let (level, line) = match &outcome {
         Ok(done) => (level_of(done), sentence(job, done)),
@@ -118,6 +116,13 @@ fn event_of(outcome: &Outcome) -> &'static str {
     }
 }
 
+fn from_of(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Live { from, .. } => Some(from.to_string()),
+        _ => None,
+    }
+}
+
 fn note_of(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Live { notes, .. } if !notes.is_empty() => Some(notes.join("; ")),
@@ -173,12 +178,12 @@ fn show(job: &Subject<'_>, outcome: &Result<Outcome>, rtorrent: &Client, now: Un
     }
 }
 
-fn remember(job: &Subject<'_>, event: &str, note: Option<String>, env: &Env) {
+fn remember(job: &Subject<'_>, event: &str, from: Option<String>, note: Option<String>, env: &Env) {
     let entry = Entry {
         at: env.now,
         event: event.to_owned(),
         version: Some(job.version.to_string()),
-        from: None,
+        from,
         hash: job.hash.map(|h| h.to_string()),
         by: env.command.to_owned(),
         note,
