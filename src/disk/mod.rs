@@ -9,6 +9,8 @@
 //! of Seedship's own names and of versions, never of foreign text.
 
 mod kernel;
+#[cfg(test)]
+pub(crate) mod memory;
 
 pub use kernel::Kernel;
 
