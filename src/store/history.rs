@@ -41,11 +41,14 @@ impl<'d, D: Disk> History<'d, D> {
         format!("{PRIVATE}/history.jsonl")
     }
 
-    /// Adds a line.
+    /// Adds a line. Where a crash tore the last one, the new one begins after it: two glued
+    /// together would both be lost.
     pub fn add(&self, entry: &Entry) -> Result<()> {
-        let Ok(mut line) = serde_json::to_string(entry) else { return Ok(()) };
-        line.push('\n');
-        self.0.append(&Self::path(), line.as_bytes())
+        let Ok(line) = serde_json::to_string(entry) else { return Ok(()) };
+        let before = self.0.read(&Self::path())?;
+        let torn = before.is_some_and(|before| before.last().is_some_and(|last| *last != b'\n'));
+        let start = if torn { "\n" } else { "" };
+        self.0.append(&Self::path(), format!("{start}{line}\n").as_bytes())
     }
 
     /// Everything that can be read, oldest first.

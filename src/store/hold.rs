@@ -4,7 +4,7 @@ use super::{PRIVATE, write_durably};
 use crate::{
     disk::Disk,
     error::{Error, Exit, Result, quoted},
-    release::Unix,
+    release::{Unix, Unreadable},
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,12 @@ pub struct Hold {
     pub reason: Option<String>,
 }
 
+/// Only the first thing to know of the file.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
 impl Hold {
     /// A hold from `at` on.
     pub fn new(by: String, at: Unix, until: Option<Unix>, reason: Option<String>) -> Self {
@@ -36,23 +42,29 @@ impl Hold {
         self.until.is_none_or(|until| now < until)
     }
 
-    /// Reads the hold, if there is one.
-    pub(super) fn read<D: Disk>(disk: &D) -> Result<Option<Self>> {
+    /// Reads the hold, if there is one. A damaged one an operator may write anew or remove; one of
+    /// a newer format is only for the newer program.
+    pub(super) fn read<D: Disk>(disk: &D) -> Result<Option<Self>, Unreadable> {
         let path = format!("{PRIVATE}/{FILE}");
-        let Some(content) = disk.read(&path)? else { return Ok(None) };
-        let unreadable = |cause: String| {
+        let read = disk.read(&path).map_err(Unreadable::Broken)?;
+        let Some(content) = read else { return Ok(None) };
+        let error = |cause: String| {
             Error::new(Exit::Config, "read", quoted(disk.place().join(&path)), cause)
-                .hint("`seedship unhold APP` removes it, `seedship hold APP` writes it anew")
         };
-        let text = String::from_utf8(content).map_err(|e| unreadable(e.to_string()))?;
-        let hold: Self = toml::from_str(&text).map_err(|e| unreadable(e.message().to_owned()))?;
-        if hold.format > FORMAT {
-            return Err(unreadable(format!(
-                "its format {} is newer than this seedship",
-                hold.format
-            )));
+        let broken = |cause: String| {
+            Unreadable::Broken(
+                error(cause)
+                    .hint("`seedship unhold APP` removes it, `seedship hold APP` writes it anew"),
+            )
+        };
+        let text = String::from_utf8(content).map_err(|e| broken(e.to_string()))?;
+        let found: Format = toml::from_str(&text).map_err(|e| broken(e.message().to_owned()))?;
+        if found.format > FORMAT {
+            let cause = format!("its format is {}, this seedship knows {FORMAT}", found.format);
+            let hint = "install the newer seedship again; `rollback --to` works meanwhile";
+            return Err(Unreadable::Newer(error(cause).hint(hint)));
         }
-        Ok(Some(hold))
+        toml::from_str(&text).map(Some).map_err(|e| broken(e.message().to_owned()))
     }
 
     /// Writes the hold, durably.

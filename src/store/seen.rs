@@ -47,7 +47,8 @@ impl fmt::Display for Foreign {
 pub struct Seen {
     /// Every readable record.
     pub records: Vec<Record>,
-    /// Records that could not be read.
+    /// Records that could not be read, and a hold of a newer format: while there is one, nothing
+    /// but a rollback to a named release is done.
     pub unreadable: Vec<Unreadable>,
     /// Release directories that stand.
     pub standing: BTreeSet<Version>,
@@ -62,13 +63,15 @@ pub struct Seen {
 impl Seen {
     /// Reads everything that decisions are made from.
     pub(super) fn read<D: Disk>(disk: &D) -> Result<Self> {
+        let hold = Hold::read(disk);
+        let newer = hold.as_ref().err().filter(|why| matches!(why, Unreadable::Newer(_))).cloned();
         let mut seen = Self {
             records: Vec::new(),
-            unreadable: Vec::new(),
-            standing: standing(disk)?,
+            unreadable: newer.into_iter().collect(),
+            standing: BTreeSet::new(),
             current: Current::Nothing,
-            previous: disk.read_link(PREVIOUS)?.and_then(|text| linked(disk, &text)),
-            hold: Hold::read(disk),
+            previous: None,
+            hold: hold.map_err(Error::from),
         };
         for name in disk.list(RECORDS)? {
             let Some(key) = Key::from_file_name(&name) else { continue };
@@ -78,12 +81,7 @@ impl Seen {
                 None => {}
             }
         }
-        for record in seen.records.iter().filter(|r| r.link.is_some()) {
-            if disk.leads_to_directory(&record.link_text())? {
-                seen.standing.insert(record.version.clone());
-            }
-        }
-        seen.current = seen.what_is_current(disk)?;
+        seen.refresh(disk)?;
         Ok(seen)
     }
 
@@ -180,14 +178,14 @@ impl Seen {
         }
     }
 
-    /// Looks again at what a switch changes.
+    /// Looks at what a switch changes: directories and links.
     pub(super) fn refresh<D: Disk>(&mut self, disk: &D) -> Result<()> {
-        let links = self.records.iter().filter(|r| r.link.is_some());
-        let adopted: Vec<Version> = links.map(|r| r.version.clone()).collect();
-        let led: BTreeSet<Version> =
-            adopted.into_iter().filter(|v| self.standing.contains(v)).collect();
         self.standing = standing(disk)?;
-        self.standing.extend(led);
+        for record in self.records.iter().filter(|r| r.link.is_some()) {
+            if disk.leads_to_directory(&record.link_text())? {
+                self.standing.insert(record.version.clone());
+            }
+        }
         self.previous = disk.read_link(PREVIOUS)?.and_then(|text| linked(disk, &text));
         self.current = self.what_is_current(disk)?;
         Ok(())

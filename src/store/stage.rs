@@ -1,7 +1,10 @@
 //! A release that is being built, and one that is on the disk for good.
 
 use super::{Deploying, RELEASES, Site};
-use crate::{disk::Disk, error::Result};
+use crate::{
+    disk::Disk,
+    error::{Error, Exit, Result, quoted},
+};
 use metainfo::InfoHash;
 use std::rc::Rc;
 
@@ -16,7 +19,6 @@ pub(super) const TRASH: &str = ".trash-";
 pub struct Stage<D: Disk> {
     disk: Rc<D>,
     name: String,
-    mode: u32,
 }
 
 impl<D: Disk> Stage<D> {
@@ -24,18 +26,17 @@ impl<D: Disk> Stage<D> {
     pub fn create(by: &Deploying<'_, D>, hash: InfoHash, random: u64) -> Result<Self> {
         let disk = by.shared_disk();
         let name = format!("{RELEASES}/{STAGE}{hash}-{random:016x}");
-        disk.make_dir(&name, 0o700)?;
-        Ok(Self { disk, name, mode: by.mode() })
+        if !disk.make_dir(&name, 0o700)? {
+            // Another's: what lies in it is not known, and it is not this stage's to remove.
+            let place = quoted(disk.place().join(&name));
+            return Err(Error::new(Exit::Io, "make the stage", place, "it is there already"));
+        }
+        Ok(Self { disk, name })
     }
 
     /// Where it lies, relative to the root.
     pub fn path(&self) -> &str {
         &self.name
-    }
-
-    /// The mode of the release's own directory.
-    pub fn final_mode(&self) -> u32 {
-        self.mode
     }
 
     /// Puts the stage, and everything else that was written beside it, on the disk.
