@@ -95,11 +95,16 @@ impl fmt::Display for Stay {
     }
 }
 
-/// Decides for one landed release.
+/// Decides for one landed release, by its record as it is seen now: what the caller remembers of it
+/// may be older than an operator's word.
 pub fn choose(candidate: &Record, seen: &Seen, rules: &Rules, now: Unix) -> Decision {
-    if candidate.state != State::Open {
-        return Decision::Stay(Stay::Decided(candidate.state.word()));
-    }
+    let candidate = match seen.record(&candidate.key) {
+        Some(record) if record.state != State::Open => {
+            return Decision::Stay(Stay::Decided(record.state.word()));
+        }
+        Some(record) if seen.stands(&record.version) => record,
+        _ => return Decision::Stay(Stay::Decided("gone")),
+    };
     match obstacle(candidate, seen, rules, now) {
         Some(stay) => Decision::Stay(stay),
         None => match seen.live_target() {
@@ -177,8 +182,9 @@ pub fn is_ahead(date: Unix, now: Unix) -> bool {
     date > now.plus(CLOCK_SKEW)
 }
 
-/// The app's one order of releases. What was adopted is below everything, and what lacks the
-/// order's date is below what has it.
+/// The app's one order of releases, total and the same on every host. What was adopted is below
+/// everything, and what lacks the order's date is below what has it; equal dates are told apart by
+/// the version.
 pub fn compare(order: Order, a: &Record, b: &Record) -> Ordering {
     let adopted = |r: &Record| matches!(r.key, Key::Adopted(_));
     let by_order = || match order {
@@ -186,7 +192,9 @@ pub fn compare(order: Order, a: &Record, b: &Record) -> Ordering {
         Order::Created => a.created.cmp(&b.created),
         Order::Debian => debian_order(a.version.as_str(), b.version.as_str()),
     };
-    adopted(b).cmp(&adopted(a)).then_with(by_order)
+    let by_version = || debian_order(a.version.as_str(), b.version.as_str());
+    let by_name = || a.version.cmp(&b.version);
+    adopted(b).cmp(&adopted(a)).then_with(by_order).then_with(by_version).then_with(by_name)
 }
 
 /// Whether a release that has not landed yet can be passed over unread: something newer is live
@@ -218,7 +226,7 @@ pub fn kept_by_count(seen: &Seen, order: Order, keep: u32) -> BTreeSet<Version> 
     good.sort_by_key(|r| std::cmp::Reverse(r.number));
     let mut superseded: Vec<_> =
         others().filter(|r| r.state == State::Superseded && r.landed).collect();
-    superseded.sort_by(|a, b| compare(order, b, a).then_with(|| b.version.cmp(&a.version)));
+    superseded.sort_by(|a, b| compare(order, b, a));
     let all = live.into_iter().chain(good).chain(superseded);
     all.take(keep as usize).map(|r| r.version.clone()).collect()
 }

@@ -13,8 +13,9 @@ use crate::{
     disk::Disk,
     error::Result,
     release::{Key, Record, State, Target, Unix, Version},
-    store::{Deploying, MANIFESTS, RELEASES, Seen},
+    store::{Current, Deploying, MANIFESTS, RELEASES, Seen},
 };
+use metainfo::InfoHash;
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 /// What an app's configuration says about keeping releases.
@@ -29,8 +30,12 @@ pub struct Keep {
     pub order: Order,
 }
 
-/// Releases that can go now, oldest name first.
+/// Releases that can go now, oldest name first. While `current` is another tool's, none can: where
+/// its link leads in the end, through others, is not known.
 pub fn dispensable(seen: &Seen, keep: &Keep, now: Unix) -> Vec<Record> {
+    if matches!(seen.current, Current::Foreign(_)) {
+        return Vec::new();
+    }
     let spared = spared(seen, keep, now);
     let mut going: Vec<Record> = seen
         .records
@@ -72,25 +77,24 @@ fn released(target: &Target) -> Option<&Version> {
 /// It was live until a short while ago. One that was activated and does not say when it was left
 /// counts as left just now.
 fn lingers(record: &Record, linger: Duration, now: Unix) -> bool {
-    match (record.left, record.number) {
-        (Some(left), _) => now.since(left) < linger,
-        (None, Some(_)) => true,
-        (None, None) => false,
-    }
+    let was_live = record.left.is_some() || record.number.is_some();
+    was_live && now.since(record.left.unwrap_or(now)) < linger
 }
 
 /// Kept for study.
 fn newest_bad(seen: &Seen) -> Option<&Record> {
     let bad = |r: &&Record| matches!(r.state, State::Bad { .. }) && seen.stands(&r.version);
-    seen.records.iter().filter(bad).max_by_key(|r| (r.at, r.number))
+    seen.records.iter().filter(bad).max_by_key(|r| (r.number, r.at))
 }
 
-/// Landed releases that are older than a good live one: they were passed over.
-fn passed_over(seen: &Seen, order: Order) -> Vec<Record> {
+/// Landed releases that are older than a good live one: they were passed over. An `open` record
+/// without its directory, or whose stage still stands, is an interrupted deploy's and not that.
+fn passed_over(seen: &Seen, staged: &[InfoHash], order: Order) -> Vec<Record> {
     let Some(live) = seen.live().filter(|live| live.state == State::Good) else {
         return Vec::new();
     };
-    let open = |r: &&Record| r.state == State::Open && matches!(r.key, Key::Torrent(_));
+    let staged = |r: &Record| r.key.info_hash().is_none_or(|hash| staged.contains(&hash));
+    let open = |r: &&Record| r.state == State::Open && seen.stands(&r.version) && !staged(r);
     let older = |r: &&Record| choose::compare(order, r, live) == Ordering::Less;
     seen.records.iter().filter(open).filter(older).cloned().collect()
 }
@@ -104,7 +108,7 @@ pub fn prune<D: Disk>(
     random: u64,
 ) -> Result<Vec<Record>> {
     let mut lock = by.switching()?;
-    for record in passed_over(lock.seen(), keep.order) {
+    for record in passed_over(lock.seen(), &lock.staged()?, keep.order) {
         lock.write(Record { landed: true, ..record.now(State::Superseded, now) })?;
     }
     let going = dispensable(lock.seen(), keep, now);
