@@ -45,7 +45,8 @@ pub struct Rollback {
 }
 
 /// Goes back to the release before, or to a named one. What is left is `bad` from now on, so that
-/// no event brings it back.
+/// no event brings it back. A named one that is live already is good from now on: whoever repeats
+/// a command that was killed gets what it says.
 pub fn rollback<D: Disk>(
     site: &mut Site<D>,
     app: &str,
@@ -54,7 +55,14 @@ pub fn rollback<D: Disk>(
 ) -> Result<Switched> {
     // With a name given, unreadable records must not be in the way: the directories are enough.
     let mut lock = if how.to.is_some() { site.switching_blind()? } else { site.switching()? };
+    // Where it leads to depends on what the last switch left unfinished.
+    switch::close_finished_marks(&mut lock, who.now)?;
     let to = rollback_target(lock.seen(), app, how)?;
+    if let Some(live) = lock.seen().live().filter(|live| live.version == to).cloned() {
+        confirm(&mut lock, live, who)?;
+        let (from, to) = (Target::Release(to.clone()), Target::Release(to));
+        return Ok(Switched { from, to });
+    }
     let bad = (!how.keep_good).then(|| format!("rolled back by {}", who.name));
     let leave = Leave { to: Target::Release(to.clone()), by: By::Rollback, bad };
     let switched = switch::leave(&mut lock, &leave, who.now)?;
@@ -76,11 +84,6 @@ pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version
     }
     let live = seen.live().map(|r| &r.version);
     match &how.to {
-        Some(to) if live == Some(to) => {
-            let cause = format!("{to} is live already");
-            Err(Error::new(Exit::NotFound, "roll back", format!("app `{app}`"), cause)
-                .hint(choices(seen, app)))
-        }
         Some(to) if seen.stands(to) => Ok(to.clone()),
         Some(to) => Err(not_there(seen, app, to)),
         None => seen.rollback_target().map(|r| r.version.clone()).ok_or_else(|| {
@@ -95,7 +98,17 @@ pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version
 }
 
 fn not_there(seen: &Seen, app: &str, version: &Version) -> Error {
-    let cause = "no release of that version stands";
+    let known = seen.records.iter().find(|r| r.version == *version).map(|r| &r.state);
+    let cause = match known {
+        _ if seen.stands(version) => "its directory has no record".to_owned(),
+        None => "no release of that version stands".to_owned(),
+        Some(State::Waiting(wait)) => {
+            format!("it did not land and waits until {}: {}", wait.not_before, wait.reason)
+        }
+        Some(State::Refused { reason, .. }) => format!("it was refused: {reason}"),
+        Some(State::Pruned) => "it was pruned; its tree can come back as a new version".to_owned(),
+        Some(state) => format!("it is {}, and its directory is not there", state.word()),
+    };
     Error::new(Exit::NotFound, "switch", format!("app `{app}` to `{version}`"), cause)
         .hint(choices(seen, app))
 }
@@ -120,6 +133,7 @@ pub fn activate<D: Disk>(
     who: &Operator,
 ) -> Result<Done> {
     let mut lock = site.switching()?;
+    switch::close_finished_marks(&mut lock, who.now)?;
     let done = match activation(lock.seen(), app, version, adopt)? {
         Activation::LandLater(record) => {
             lock.forget(&record.key)?;
@@ -170,7 +184,9 @@ pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Res
     let owner = seen.owner(version).filter(|_| seen.stands(version));
     match &seen.current {
         Current::Foreign(Foreign::Link(text)) if adopt => {
-            return match owner.is_some() || seen.stands(version) {
+            // With its record lost, a release can be taken over while it is what the link names.
+            let named = seen.live_target() == Some(Target::Release(version.clone()));
+            return match owner.is_some() || (named && seen.stands(version)) {
                 true => Ok(Activation::AdoptLink(text.clone())),
                 false => Err(not_there(seen, app, version)),
             };
@@ -211,7 +227,9 @@ fn switch_to<D: Disk>(
 
 /// It is live already: an operator's word ends its trial, and a mark to leave it.
 fn confirm<D: Disk>(lock: &mut Switching<'_, D>, live: Record, who: &Operator) -> Result<()> {
-    lock.write(Record { leave: None, left: None, ..live.now(State::Good, who.now) })
+    let number = live.number.or(Some(lock.seen().next_number()));
+    let good = live.now(State::Good, who.now);
+    lock.write(Record { leave: None, left: None, landed: true, number, ..good })
 }
 
 /// Releases land, none activates by itself.

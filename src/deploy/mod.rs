@@ -170,7 +170,7 @@ fn under_lock(
 ) -> Result<Outcome> {
     if let Some(landed) = resumable(by, job)? {
         *committed = true;
-        let mut lock = by.switching()?;
+        let mut lock = switch::begin(by, env.now)?;
         let switching = Instant::now();
         let trial = activate(&mut lock, job.app, &landed, env)?;
         let switch = switching.elapsed();
@@ -183,9 +183,8 @@ fn under_lock(
     }
     preflight::check(by.site().disk(), &by.site().look()?, job)?;
     let landing = land::land(by, job, candidate, source, env)?;
-    let mut lock = by.switching()?;
+    let mut lock = switch::begin(by, env.now)?;
     let switching = Instant::now();
-    switch::carry_out_mark(&mut lock, env.now)?;
     switch::commit(&mut lock, landing.stage, &landing.record)?;
     *committed = true;
     let trial = activate(&mut lock, job.app, &landing.record, env)?;
@@ -209,7 +208,7 @@ fn passed_over(
     candidate: &Record,
     env: &Env,
 ) -> Result<bool> {
-    let mut lock = by.switching()?;
+    let mut lock = switch::begin(by, env.now)?;
     job.free(lock.seen())?;
     let outdated = choose::is_outdated(candidate, lock.seen(), job.app.order(), job.app.keep);
     if outdated {
@@ -274,10 +273,9 @@ pub fn activate_landed(
     let began = Instant::now();
     let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
     settle::recover(&mut by, env.now)?;
-    let mut lock = by.switching()?;
+    let mut lock = switch::begin(&mut by, env.now)?;
     let switching = Instant::now();
-    let landed = lock.seen().record(&landed.key).unwrap_or(landed).clone();
-    let trial = activate(&mut lock, app, &landed, env)?;
+    let trial = activate(&mut lock, app, landed, env)?;
     let switch = switching.elapsed();
     drop(lock);
     settled(&mut by, trial, Vec::new(), env, || Took { all: began.elapsed(), switch })

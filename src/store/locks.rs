@@ -98,10 +98,6 @@ impl<D: Disk> Deploying<'_, D> {
         Rc::clone(&self.site.disk)
     }
 
-    pub(super) fn mode(&self) -> u32 {
-        self.site.mode
-    }
-
     pub(super) fn watch(&self) -> &D::Watch {
         &self.watch
     }
@@ -188,8 +184,17 @@ impl<'s, D: Disk> Switching<'s, D> {
         }
     }
 
-    /// Writes a record, durably.
+    /// Writes a record, durably. A trial is begun under both locks alone: see
+    /// [`Both::begin_trial`].
     pub fn write(&mut self, record: Record) -> Result<()> {
+        let was_trying = self.seen.record(&record.key).is_some_and(|r| r.state == State::Trying);
+        if record.state == State::Trying && !was_trying {
+            return Err(bug("a record", "only a deploy begins a trial"));
+        }
+        self.put(record)
+    }
+
+    fn put(&mut self, record: Record) -> Result<()> {
         write_record(self.disk(), &record)?;
         self.seen.put(record);
         Ok(())
@@ -222,14 +227,6 @@ impl<'s, D: Disk> Switching<'s, D> {
         Ok(())
     }
 
-    /// Renames a release out of the way; returns where it went, to be deleted without the lock.
-    pub fn to_trash(&mut self, version: &Version, random: u64) -> Result<String> {
-        let trash = format!("{RELEASES}/{TRASH}{version}-{random:016x}");
-        self.disk().rename(&super::release_path(version), &trash)?;
-        self.seen.standing.remove(version);
-        Ok(trash)
-    }
-
     /// The info hashes of stages that are there: with the deploy lock held, an earlier run's.
     pub fn staged(&self) -> Result<Vec<InfoHash>> {
         Ok(self.disk().list(RELEASES)?.iter().filter_map(|n| staged_hash(n)).collect())
@@ -259,6 +256,19 @@ impl<D: Disk> Drop for Switching<'_, D> {
 }
 
 impl<D: Disk> Both<'_, D> {
+    /// Writes, durably, that a release goes live on trial.
+    pub fn begin_trial(&mut self, record: Record, number: u64) -> Result<()> {
+        self.0.put(Record { state: State::Trying, number: Some(number), ..record })
+    }
+
+    /// Renames a release out of the way; returns where it went, to be deleted without the lock.
+    pub fn to_trash(&mut self, version: &Version, random: u64) -> Result<String> {
+        let trash = format!("{RELEASES}/{TRASH}{version}-{random:016x}");
+        self.disk().rename(&super::release_path(version), &trash)?;
+        self.0.seen.standing.remove(version);
+        Ok(trash)
+    }
+
     /// Removes files whose writer was killed; with both locks held nobody writes here.
     pub fn remove_half_written(&self) -> Result<()> {
         [RECORDS, PRIVATE].into_iter().try_for_each(|d| remove_half_written(self.disk(), d))
@@ -272,6 +282,5 @@ fn remove_half_written<D: Disk>(disk: &D, directory: &str) -> Result<()> {
 }
 
 fn write_record<D: Disk>(disk: &D, record: &Record) -> Result<()> {
-    debug_assert!(record.state != State::Trying || record.number.is_some());
     write_durably(disk, RECORDS, &record.key.file_name(), record.to_toml()?.as_bytes())
 }

@@ -31,6 +31,8 @@ pub const CURRENT: &str = "current";
 pub const PREVIOUS: &str = "previous";
 /// The temporary link of the switch: one fixed name, so that recovery knows it.
 pub const NEXT: &str = ".current-next";
+/// An empty directory that tries out a rename before a real one is adopted.
+pub const TRIAL: &str = ".adopt-trial";
 /// Where releases lie.
 pub const RELEASES: &str = "releases";
 /// What is linked into every release.

@@ -1,18 +1,25 @@
 //! Taking over what was at `current` before Seedship: another tool's link, or a real directory.
 
-use super::{Switched, close};
+use super::{Switched, clear_mark, mark::close};
 use crate::{
     checkpoint,
     disk::{Disk, Renamed},
     error::{Error, Exit, Result, quoted},
     release::{By, Key, Mark, Record, State, Target, Unix, Version},
-    store::{CURRENT, RELEASES, Switching, release_path},
+    store::{CURRENT, RELEASES, Seen, Switching, TRIAL, release_path},
 };
 
-/// Names what is taken over after the moment it was.
-pub fn adopted_version(now: Unix) -> Result<Version> {
+/// Names what is taken over after the moment it was; a clock that went back may say a moment that
+/// was used before.
+fn adopted_version(seen: &Seen, now: Unix) -> Result<Version> {
     let time: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-    Version::parse(&format!("adopted-{time}"))
+    let mut version = Version::parse(&format!("adopted-{time}"))?;
+    let mut others = 2_u32..;
+    while seen.stands(&version) || seen.records.iter().any(|r| r.version == version) {
+        let other = others.next().unwrap_or_default();
+        version = Version::parse(&format!("adopted-{time}-{other}"))?;
+    }
+    Ok(version)
 }
 
 /// Gives another tool's link a record, so that it can be left and come back to like any release.
@@ -24,7 +31,7 @@ pub fn adopt_link<D: Disk>(lock: &mut Switching<'_, D>, text: &str, now: Unix) -
     let free = |v: &Version| lock.seen().owner(v).is_none() && lock.seen().stands(v);
     let version = match named.and_then(|name| Version::parse(name).ok()).filter(free) {
         Some(version) => version,
-        None => adopted_version(now)?,
+        None => adopted_version(lock.seen(), now)?,
     };
     let record = Record {
         landed: true,
@@ -48,26 +55,31 @@ pub fn adopt_directory<D: Disk>(
     now: Unix,
 ) -> Result<Switched> {
     let disk = lock.disk();
-    let adopted = adopted_version(now)?;
+    let adopted = adopted_version(lock.seen(), now)?;
     let place = release_path(&adopted);
     try_out(disk, &adopted)?;
+    clear_mark(lock, Some(&to.key))?;
     disk.symlink(&to.link_text(), &place)?;
     let key = Key::Adopted(adopted.clone());
     let mark = Mark { to: Target::Release(to.version.clone()), by: By::Activate };
     let open = Record::open(key.clone(), adopted.clone(), now);
-    lock.write(Record { leave: Some(mark.clone()), left: Some(now), ..open.clone() })?;
+    lock.write(Record { leave: Some(mark.clone()), left: Some(now), ..open })?;
     checkpoint::reach("adopt-recorded");
-    if !disk.exchange(&place, CURRENT)? {
+    let refusal = match disk.exchange(&place, CURRENT) {
+        Ok(true) => None,
+        Ok(false) => Some("this file system cannot exchange a directory with a link".to_owned()),
+        // A mount of its own, for example.
+        Err(e) => Some(e.cause),
+    };
+    if let Some(cause) = refusal {
         disk.remove(&place)?;
         lock.forget(&key)?;
-        return Err(cannot(disk, "this file system cannot exchange a directory with a link"));
+        return Err(cannot(disk, &cause));
     }
     checkpoint::reach("adopt-exchanged");
     disk.fsync("")?;
     disk.fsync(RELEASES)?;
     lock.refresh()?;
-    let good = Record { landed: true, ..open.now(State::Good, now) };
-    lock.write(Record { leave: Some(mark.clone()), left: Some(now), ..good })?;
     close(lock, &key, &mark, now)?;
     Ok(Switched { from: Target::Release(adopted), to: mark.to })
 }
@@ -75,7 +87,7 @@ pub fn adopt_directory<D: Disk>(
 /// Whether a directory can move from the root to `releases/`: two mounts of one disk look like
 /// one until a rename is tried.
 fn try_out<D: Disk>(disk: &D, adopted: &Version) -> Result<()> {
-    let (here, there) = (".adopt-trial", format!("{RELEASES}/.trash-{adopted}-trial"));
+    let (here, there) = (TRIAL, format!("{RELEASES}/.trash-{adopted}-trial"));
     disk.make_dir(here, 0o700)?;
     let renamed = disk.rename_new(here, &there);
     disk.remove_tree(if matches!(renamed, Ok(Renamed::Done)) { &there } else { here })?;

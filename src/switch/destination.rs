@@ -3,7 +3,7 @@
 use crate::{
     disk::Disk,
     error::{Error, Exit, Result, quoted},
-    release::{Key, Record, Target},
+    release::{Key, Record, Target, Version},
     store::{CURRENT, Switching, release_path},
 };
 
@@ -28,15 +28,16 @@ impl Destination {
         };
         let seen = lock.seen();
         match seen.owner(version) {
-            _ if !seen.stands(version) => Err(Error::new(
-                Exit::NotFound,
-                "switch",
-                format!("{} to `{version}`", quoted(lock.disk().place().join(CURRENT))),
-                "that release is not there any more",
-            )
-            .hint("name another one: seedship rollback APP --to VERSION")),
+            _ if !seen.stands(version) => Err(gone(lock, version)),
             Some(record) => Ok(Self::of(record)),
             None => Ok(Self { link: Some(release_path(version)), record: None }),
         }
     }
+}
+
+/// The release that was to become live was deleted by hand.
+pub(super) fn gone<D: Disk>(lock: &Switching<'_, D>, version: &Version) -> Error {
+    let thing = format!("{} to `{version}`", quoted(lock.disk().place().join(CURRENT)));
+    Error::new(Exit::NotFound, "switch", thing, "that release is not there any more")
+        .hint("name another one: seedship rollback APP --to VERSION")
 }

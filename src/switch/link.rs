@@ -2,8 +2,8 @@
 
 use crate::{
     checkpoint,
-    disk::Disk,
-    error::Result,
+    disk::{Disk, Kind},
+    error::{Error, Exit, Result, quoted},
     store::{CURRENT, NEXT, PREVIOUS},
 };
 
@@ -28,8 +28,14 @@ pub(super) fn point<D: Disk>(disk: &D, text: Option<&str>) -> Result<()> {
 
 /// Swaps the temporary link in.
 fn replace<D: Disk>(disk: &D) -> Result<()> {
-    if disk.kind(CURRENT)?.is_none() {
-        return disk.rename(NEXT, CURRENT);
+    match disk.kind(CURRENT)? {
+        None => return disk.rename(NEXT, CURRENT),
+        Some(Kind::Link) => {}
+        // A directory would be exchanged as readily, and be gone for whoever put it there.
+        Some(_) => {
+            let place = quoted(disk.place().join(CURRENT));
+            return Err(Error::new(Exit::NotOurs, "switch", place, "it is no link any more"));
+        }
     }
     if disk.exchange(NEXT, CURRENT)? {
         // The old link's inode lives on under its new name: no lookup can lose it.
@@ -54,7 +60,8 @@ fn leave<D: Disk>(disk: &D) -> Result<()> {
 fn keep_previous<D: Disk>(disk: &D) -> Result<()> {
     if let Err(e) = disk.rename(NEXT, PREVIOUS) {
         log::warn!("{e}; `current` was switched all the same");
-        disk.remove(NEXT)?;
+        // What stays is removed by the next switch.
+        let _ = disk.remove(NEXT);
     }
     Ok(())
 }

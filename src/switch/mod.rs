@@ -8,9 +8,14 @@
 mod adopt;
 mod destination;
 mod link;
+mod mark;
 mod recover;
 
-pub use adopt::{adopt_directory, adopt_link, adopted_version};
+#[cfg(test)]
+mod tests;
+
+pub use adopt::{adopt_directory, adopt_link};
+pub use mark::{Leave, carry_out_mark, close_finished_marks, leave};
 pub use recover::recover;
 
 use destination::Destination;
@@ -20,7 +25,7 @@ use crate::{
     disk::{Disk, Renamed},
     error::{Error, Exit, Result, quoted},
     release::{By, Key, Mark, Record, State, Target, Unix, Version},
-    store::{Both, Durable, RELEASES, Switching, release_path},
+    store::{Both, Deploying, Durable, RELEASES, Switching, release_path},
 };
 
 /// A release that is live without a verdict.
@@ -44,13 +49,22 @@ pub struct Switched {
     pub to: Target,
 }
 
+/// Takes the switch lock for a deploy, and first finishes what an operator decided whose command
+/// was killed: nothing may be decided from a switch that is half done.
+pub fn begin<'a, D: Disk>(by: &'a mut Deploying<'_, D>, now: Unix) -> Result<Both<'a, D>> {
+    let mut lock = by.switching()?;
+    mark::settle_marks(&mut lock, now)?;
+    Ok(lock)
+}
+
 /// Gives a durable stage its release's name, for good.
 ///
 /// Where the name was taken meanwhile, the record is dropped before the stage: with a directory of
 /// its version standing, an `open` record would say that it landed.
 ///
 /// # Errors
-/// 65 if the name was taken meanwhile (the release is refused), 74 if the stage was deleted.
+/// 65 if the name was taken meanwhile (the release is refused), 74 if the stage was deleted. What
+/// fails after the rename leaves no trace in the record: the release landed.
 pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, record: &Record) -> Result<()> {
     let release = release_path(&record.version);
     let place = quoted(lock.disk().place().join(&release));
@@ -68,11 +82,13 @@ pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, record: &Recor
     }
     stage.committed();
     checkpoint::reach("commit-renamed");
-    lock.disk().fsync(RELEASES)?;
-    lock.refresh()
+    lock.disk().fsync(RELEASES).and_then(|()| lock.refresh()).map_err(Error::unrecorded)
 }
 
 /// Makes a landed release live on trial.
+///
+/// # Errors
+/// 66 if its directory or its record is gone.
 pub fn go_live<D: Disk>(
     lock: &mut Both<'_, D>,
     candidate: &Record,
@@ -80,17 +96,16 @@ pub fn go_live<D: Disk>(
     number: u64,
     now: Unix,
 ) -> Result<Trial> {
-    let trying = Record {
-        landed: true,
-        number: Some(number),
-        from: Some(from.clone()),
-        left: None,
-        ..candidate.clone().now(State::Trying, now)
-    };
-    let trial = Trial { key: trying.key.clone(), version: trying.version.clone(), from };
-    lock.write(trying.clone())?;
+    let key = &candidate.key;
+    let to = Destination::find(lock, &Target::Release(candidate.version.clone()))?;
+    // What is on disk counts, not what the caller remembers.
+    let landed = lock.seen().record(key).filter(|_| to.record.as_ref() == Some(key)).cloned();
+    let landed = landed.ok_or_else(|| destination::gone(lock, &candidate.version))?;
+    let trial = Trial { key: key.clone(), version: landed.version.clone(), from: from.clone() };
+    let landed = Record { landed: true, from: Some(from), left: None, at: now, ..landed };
+    lock.begin_trial(landed, number)?;
     checkpoint::reach("trial-recorded");
-    swap(lock, &Destination::of(&trying), now)?;
+    swap(lock, &to, now)?;
     Ok(trial)
 }
 
@@ -100,13 +115,16 @@ fn swap<D: Disk>(lock: &mut Switching<'_, D>, to: &Destination, now: Unix) -> Re
     if let Some(live) = lock.seen().live().filter(|live| live.left != Some(now)).cloned() {
         lock.write(Record { left: Some(now), ..live })?;
     }
-    let marked = to.record.as_ref().and_then(|key| lock.seen().record(key));
-    if let Some(marked) = marked.filter(|r| r.leave.is_some()).cloned() {
-        lock.write(Record { leave: None, ..marked })?;
-    }
+    clear_mark(lock, to.record.as_ref())?;
     checkpoint::reach("switch-begins");
     link::point(lock.disk(), to.link.as_deref())?;
     lock.refresh()
+}
+
+/// Clears the mark of what is about to become live.
+fn clear_mark<D: Disk>(lock: &mut Switching<'_, D>, of: Option<&Key>) -> Result<()> {
+    let record = of.and_then(|key| lock.seen().record(key)).filter(|r| r.leave.is_some()).cloned();
+    record.map_or(Ok(()), |marked| lock.write(Record { leave: None, ..marked }))
 }
 
 /// What becomes of a trial.
@@ -127,136 +145,18 @@ pub fn verdict<D: Disk>(
     failure: Option<String>,
     now: Unix,
 ) -> Result<Verdict> {
-    let trying = lock.seen().record(&trial.key).filter(|r| r.state == State::Trying).cloned();
-    let Some(trying) = trying else { return Ok(Verdict::Overruled) };
+    let live = lock.seen().live().filter(|r| r.key == trial.key);
+    let Some(trying) = live.filter(|r| r.state == State::Trying).cloned() else {
+        // Its own record is left alone. If the operator's command died, it is finished here.
+        carry_out_mark(lock, now)?;
+        return Ok(Verdict::Overruled);
+    };
     let Some(reason) = failure else {
         lock.write(trying.now(State::Good, now))?;
         return Ok(Verdict::Good);
     };
     let mark = Mark { to: trial.from.clone(), by: By::Check };
     lock.write(Record { leave: Some(mark), ..trying.now(State::Bad { reason }, now) })?;
-    Ok(Verdict::Returned(carry_out_mark(lock, now)?))
-}
-
-/// How an operator leaves what is live.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Leave {
-    /// Where to.
-    pub to: Target,
-    /// By which command.
-    pub by: By,
-    /// Why what is left is bad from now on; `None` keeps a good one good.
-    pub bad: Option<String>,
-}
-
-/// Leaves what is live for another release, as an operator says. What is live without a verdict
-/// becomes bad in any case: it was left before it could show that it is good.
-pub fn leave<D: Disk>(
-    lock: &mut Switching<'_, D>,
-    leave: &Leave,
-    now: Unix,
-) -> Result<Option<Switched>> {
-    close_finished_marks(lock, now)?;
-    let Some(live) = lock.seen().live().cloned() else {
-        return leave_nothing(lock, leave, now);
-    };
-    let on_trial = (live.state == State::Trying).then(|| "left before its verdict".to_owned());
-    let state = match leave.bad.clone().or(on_trial) {
-        Some(reason) => State::Bad { reason },
-        None => live.state.clone(),
-    };
-    let mark = Mark { to: leave.to.clone(), by: leave.by };
-    lock.write(Record { leave: Some(mark), left: Some(now), ..live.now(state, now) })?;
     checkpoint::reach("mark-written");
-    carry_out_mark(lock, now)
-}
-
-/// With no record of what is live there is nothing to write a mark on: the release that becomes
-/// live is told to be good first, so that a crash leaves it either live or good.
-fn leave_nothing<D: Disk>(
-    lock: &mut Switching<'_, D>,
-    leave: &Leave,
-    now: Unix,
-) -> Result<Option<Switched>> {
-    let Target::Release(version) = &leave.to else { return Ok(None) };
-    let destination = Destination::find(lock, &leave.to)?;
-    let from = lock.seen().live_target().unwrap_or(Target::Nothing);
-    let number = lock.seen().next_number();
-    match lock.seen().owner(version).cloned() {
-        // No record: an operator named a directory, and that is all there is to go by.
-        None => {}
-        Some(target) => {
-            let good = Record {
-                number: Some(number),
-                from: Some(from.clone()),
-                left: None,
-                leave: None,
-                landed: true,
-                ..target.now(State::Good, now)
-            };
-            lock.write(good)?;
-        }
-    }
-    swap(lock, &destination, now)?;
-    Ok(Some(Switched { from, to: leave.to.clone() }))
-}
-
-/// Carries out the mark on what is live, if it has one: swap, close the target's record, clear.
-pub fn carry_out_mark<D: Disk>(lock: &mut Switching<'_, D>, now: Unix) -> Result<Option<Switched>> {
-    let Some(live) = lock.seen().live().cloned() else { return Ok(None) };
-    let Some(mark) = live.leave.clone() else { return Ok(None) };
-    let from = Target::Release(live.version.clone());
-    if mark.to == from {
-        lock.write(Record { leave: None, ..live })?;
-        return Ok(None);
-    }
-    let destination = match Destination::find(lock, &mark.to) {
-        Ok(destination) => destination,
-        // Somebody deleted it by hand: what is live stays, rather than nothing at all.
-        Err(gone) => {
-            log::warn!("{gone}; `{from}` stays live");
-            lock.write(Record { leave: None, left: None, ..live })?;
-            return Ok(None);
-        }
-    };
-    swap(lock, &destination, now)?;
-    checkpoint::reach("mark-switched");
-    close(lock, &live.key, &mark, now)?;
-    Ok(Some(Switched { from, to: mark.to }))
-}
-
-/// The target of a mark is live: its record says so, then the mark goes.
-fn close<D: Disk>(lock: &mut Switching<'_, D>, left: &Key, mark: &Mark, now: Unix) -> Result<()> {
-    let seen = lock.seen();
-    let left_version = seen.record(left).map(|r| r.version.clone());
-    if let Target::Release(version) = &mark.to
-        && let Some(target) = seen.owner(version).cloned()
-    {
-        let mut good = Record { left: None, landed: true, ..target.clone().now(State::Good, now) };
-        if mark.by == By::Activate {
-            good.number = Some(seen.next_number());
-            good.from = left_version.map(Target::Release);
-        }
-        if good != target {
-            lock.write(good)?;
-        }
-    }
-    checkpoint::reach("mark-closed");
-    match lock.seen().record(left).cloned() {
-        Some(record) => lock.write(Record { leave: None, ..record }),
-        None => Ok(()),
-    }
-}
-
-/// Marks whose target is live already: the switch was done, its end was not.
-fn close_finished_marks<D: Disk>(lock: &mut Switching<'_, D>, now: Unix) -> Result<()> {
-    let Some(live) = lock.seen().live_target() else { return Ok(()) };
-    let finished: Vec<(Key, Mark)> = lock
-        .seen()
-        .records
-        .iter()
-        .filter_map(|r| r.leave.clone().map(|mark| (r.key.clone(), mark)))
-        .filter(|(_, mark)| mark.to == live)
-        .collect();
-    finished.iter().try_for_each(|(left, mark)| close(lock, left, mark, now))
+    Ok(Verdict::Returned(carry_out_mark(lock, now)?))
 }

@@ -1,11 +1,11 @@
 //! What a killed process left, finished or undone: the first thing that a writing deploy does.
 
-use super::{Trial, carry_out_mark, close_finished_marks};
+use super::{Trial, mark::settle_marks};
 use crate::{
     disk::{Disk, Kind},
     error::Result,
     release::{Key, Record, State, Target, Unix},
-    store::{Both, NEXT, RELEASES},
+    store::{Both, NEXT, RELEASES, TRIAL},
 };
 
 /// Brings records and `current` to agree. Returns the trial that still needs its verdict.
@@ -15,12 +15,11 @@ use crate::{
 pub fn recover<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<Option<Trial>> {
     lock.remove_half_written()?;
     lock.disk().remove(NEXT)?;
+    lock.disk().remove_tree(TRIAL)?;
     remove_adopted_links(lock)?;
     drop_unfinished(lock)?;
     settle_adopted(lock, now)?;
-    carry_out_mark(lock, now)?;
-    close_finished_marks(lock, now)?;
-    clear_other_marks(lock)?;
+    settle_marks(lock, now)?;
     reopen_trials(lock, now)?;
     Ok(unfinished_trial(lock))
 }
@@ -60,13 +59,6 @@ fn settle_adopted<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<()> {
     adopted
         .into_iter()
         .try_for_each(|r| lock.write(Record { landed: true, ..r.now(State::Good, now) }))
-}
-
-/// Marks that lead nowhere any more: something else was made live since.
-fn clear_other_marks<D: Disk>(lock: &mut Both<'_, D>) -> Result<()> {
-    let marked: Vec<Record> =
-        lock.seen().records.iter().filter(|r| r.leave.is_some()).cloned().collect();
-    marked.into_iter().try_for_each(|r| lock.write(Record { leave: None, ..r }))
 }
 
 /// A trial that is not live never began: its release is landed, and chosen again or not.

@@ -1,0 +1,4 @@
+//! The heart under test: what may go live, be left, be pruned, and what a crash may leave.
+
+mod kills;
+mod world;
