@@ -1,4 +1,5 @@
 //! The heart under test: what may go live, be left, be pruned, and what a crash may leave.
 
 mod kills;
+mod random;
 mod world;
