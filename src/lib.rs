@@ -16,19 +16,20 @@ pub mod disk;
 pub mod process;
 pub mod scgi;
 // stages, in the order of the pipeline
-pub mod choose;
-pub mod prune;
-pub mod report;
 pub mod rtorrent;
 pub mod store;
-pub mod switch;
-pub mod unpack;
 pub mod verify;
+pub mod unpack;
+pub mod choose;
+pub mod switch;
+pub mod prune;
+pub mod report;
 // stories
-pub mod deploy;
-pub mod look;
-pub mod operate;
 pub mod settle;
+pub mod tidy;
+pub mod deploy;
+pub mod operate;
 pub mod sweep;
+pub mod look;
 // door
 pub mod cli;

@@ -14,6 +14,7 @@ use crate::{
     rtorrent::{Client, Download, session},
     settle,
     store::{Seen, Site},
+    tidy::{self, Seeding},
 };
 use log::{debug, info, warn};
 use serde::Serialize;
@@ -99,8 +100,7 @@ pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<Stri
         for due in due(&seen, app, jobs.remove(&app.name).unwrap_or_default(), env.now) {
             lines.push(due.foresee(app, env.now));
         }
-        let keep = Keep { releases: app.keep, linger: app.linger, order: app.order() };
-        for record in prune::dispensable(&seen, &keep, env.now) {
+        for record in prune::dispensable(&seen, &Keep::of(app), env.now) {
             lines.push(format!("{} {} would be pruned", app.name, record.version));
         }
     }
@@ -196,7 +196,8 @@ fn sweep_app(
         }
     }
     let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
-    deploy::tidy(&mut by, app, rtorrent, env);
+    let seeding = rtorrent.map(|client| Seeding { client, session: &env.session });
+    tidy::tidy(&mut by, app, seeding, env.now, env.random);
     Ok(())
 }
 

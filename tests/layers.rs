@@ -19,8 +19,9 @@ const DOORS: &[&str] = &["disk", "scgi", "process", "checkpoint"];
 const STAGES: &[&str] =
     &["rtorrent", "store", "verify", "unpack", "choose", "switch", "check", "prune", "report"];
 /// Import everything below, and stories to their left.
-const STORIES: &[&str] =
-    &["settle", "heal", "deploy", "operate", "sweep", "look", "torrent", "doctor", "publish"];
+const STORIES: &[&str] = &[
+    "settle", "tidy", "heal", "deploy", "operate", "sweep", "look", "torrent", "doctor", "publish",
+];
 /// Imports anything.
 const ENTRANCE: &[&str] = &["cli"];
 

@@ -17,16 +17,16 @@ pub use tell::{Subject, tell, tell_app, tell_unidentified};
 
 use crate::{
     choose::{self, Decision, Rules, Stay},
-    config::{App, Downloads},
+    config::App,
     disk::Kernel,
     error::{Error, Exit, Result, quoted},
     process::{self, Who},
-    prune::{self, Keep, Session},
     release::{Key, Record, State, Target, Unix, Version},
     rtorrent::Client,
     settle,
     store::{Both, CURRENT, Current, Deploying, Seen, Site},
     switch::{self, Trial, Verdict},
+    tidy::{self, Seeding},
 };
 use std::{
     path::PathBuf,
@@ -136,7 +136,8 @@ pub fn deploy(job: &Job<'_>, source: &Source<'_>, env: &Env) -> Result<Outcome> 
         remember::failure(&by, job, known.as_ref(), error, env.now);
     }
     let outcome = deployed?;
-    tidy(&mut by, job.app, source.rtorrent, env);
+    let seeding = source.rtorrent.map(|client| Seeding { client, session: &env.session });
+    tidy::tidy(&mut by, job.app, seeding, env.now, env.random);
     Ok(outcome)
 }
 
@@ -279,23 +280,6 @@ pub fn activate_landed(
     let switch = switching.elapsed();
     drop(lock);
     settled(&mut by, trial, Vec::new(), env, || Took { all: began.elapsed(), switch })
-}
-
-/// Removes what an app does not keep: old releases, and the downloads of those that are gone. Its
-/// failure is told and fails nothing.
-pub fn tidy(by: &mut Deploying<'_, Kernel>, app: &App, rtorrent: Option<&Client>, env: &Env) {
-    let keep = Keep { releases: app.keep, linger: app.linger, order: app.order() };
-    let pruned = prune::prune(by, &keep, env.now, env.random);
-    tell::pruned(by.site(), app, &pruned, env.now);
-    if let (Downloads::WithRelease, Some(rtorrent)) = (app.downloads, rtorrent) {
-        let session = Session { path: &env.session, limit: app.limits.torrent };
-        let seen = by.site().look();
-        let removed = seen.and_then(|seen| {
-            let retired = prune::retired(&seen, app.linger, env.now);
-            prune::remove_downloads(rtorrent, &retired, &session)
-        });
-        tell::removed(&removed);
-    }
 }
 
 impl Job<'_> {

@@ -6,11 +6,10 @@ use crate::{
     config::App,
     disk::{Disk, Kernel},
     error::{Error, Result},
-    prune::Removed,
-    release::{Record, State, Unix, Version},
+    release::{State, Unix, Version},
     report::{self, Line},
     rtorrent::Client,
-    store::{Entry, History, Site},
+    store::{Entry, History},
 };
 use log::Level;
 use metainfo::InfoHash;
@@ -73,36 +72,6 @@ pub fn tell_unidentified(hash: InfoHash, error: &Error) {
 /// Tells of an app that could not be worked on at all.
 pub fn tell_app(app: &App, error: &Error) {
     report::line_of(error).field("app", &app.name).log(report::level_of(error));
-}
-
-/// One line of log for each release that prune removed, and one of history.
-pub(super) fn pruned(site: &Site<Kernel>, app: &App, pruned: &Result<Vec<Record>>, now: Unix) {
-    let records = match pruned {
-        Ok(records) => records,
-        Err(e) => return log::warn!("{e}; old releases stay until the next deploy"),
-    };
-    for record in records {
-        let line = Line::new(format!("{} {} was pruned", app.name, record.version));
-        line.field("app", &app.name).field("version", &record.version).log(Level::Info);
-        let entry = Entry {
-            at: now,
-            event: "pruned".to_owned(),
-            version: Some(record.version.to_string()),
-            from: None,
-            hash: record.key.info_hash().map(|h| h.to_string()),
-            by: "seedship".to_owned(),
-            note: None,
-        };
-        add(site.disk(), &entry);
-    }
-}
-
-/// One line for each download that left rtorrent with its release.
-pub(super) fn removed(removed: &Result<Vec<Removed>>) {
-    match removed {
-        Err(e) => log::warn!("{e}; the downloads of pruned releases stay until the next sweep"),
-        Ok(removed) => removed.iter().for_each(Removed::log),
-    }
 }
 
 fn event_of(outcome: &Outcome) -> &'static str {

@@ -3,13 +3,9 @@
 //! What is kept is decided and what goes is renamed out of the way in one hold of the switch lock,
 //! records included; the bytes are deleted after it. A failing prune never fails a deploy.
 
-mod downloads;
-
-pub use downloads::{Removed, Session, remove_downloads, retired};
-
 use crate::{
     checkpoint, choose,
-    config::Order,
+    config::{App, Order},
     disk::Disk,
     error::Result,
     release::{Key, Record, State, Target, Unix, Version},
@@ -28,6 +24,13 @@ pub struct Keep {
     pub linger: Duration,
     /// The app's order.
     pub order: Order,
+}
+
+impl Keep {
+    /// What an app keeps.
+    pub fn of(app: &App) -> Self {
+        Self { releases: app.keep, linger: app.linger, order: app.order() }
+    }
 }
 
 /// Releases that can go now, oldest name first. While `current` is another tool's, none can: where

@@ -3,12 +3,13 @@
 //! What is to go is read from the records each time, so a download that a watch directory brings
 //! back, or that could not be removed while rtorrent was down, goes the next time.
 
+use super::Seeding;
 use crate::{
     error::{Result, quoted},
     release::{State, Unix},
     report::Line,
     rtorrent::{
-        Client, Download,
+        Download,
         payload::{self, Deleted, Payload},
         session,
     },
@@ -24,20 +25,20 @@ use std::{
 
 /// One download that was removed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Removed {
+pub(super) struct Removed {
     /// Its info hash.
-    pub hash: InfoHash,
+    pub(super) hash: InfoHash,
     /// Where its payload was.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// How many of its files were deleted.
-    pub files: u64,
+    pub(super) files: u64,
     /// Files that stay because another download has them too.
-    pub kept: u64,
+    pub(super) kept: u64,
 }
 
 impl Removed {
     /// Says so in the log.
-    pub fn log(&self) {
+    pub(super) fn log(&self) {
         let sentence =
             format!("the download of a pruned release was removed from {}", quoted(&self.path));
         Line::new(sentence)
@@ -50,7 +51,7 @@ impl Removed {
 
 /// Info hashes whose downloads are of no more use: pruned releases, and superseded ones after
 /// `linger`.
-pub fn retired(seen: &Seen, linger: Duration, now: Unix) -> Vec<InfoHash> {
+pub(super) fn retired(seen: &Seen, linger: Duration, now: Unix) -> Vec<InfoHash> {
     let gone = |state: &State, since: Unix| match state {
         State::Pruned => true,
         State::Superseded => now.since(since) >= linger,
@@ -60,20 +61,20 @@ pub fn retired(seen: &Seen, linger: Duration, now: Unix) -> Vec<InfoHash> {
 }
 
 /// Erased from rtorrent and deleted: those of `retired` that it still has.
-pub fn remove_downloads(
-    rtorrent: &Client,
+pub(super) fn remove(
+    seeding: Seeding<'_>,
     retired: &[InfoHash],
-    session: &Session<'_>,
+    limit: u64,
 ) -> Result<Vec<Removed>> {
     if retired.is_empty() {
         return Ok(Vec::new());
     }
-    let payloads = payloads(&rtorrent.all()?, session);
+    let payloads = payloads(&seeding.client.all()?, seeding.session, limit);
     let mut removed = Vec::new();
     for (hash, going) in payloads.iter().filter(|(hash, _)| retired.contains(hash)) {
         let others = payloads.iter().filter(|(other, _)| *other != hash);
         let others: Vec<Payload> = others.map(|(_, payload)| payload.clone()).collect();
-        rtorrent.remove(*hash)?;
+        seeding.client.remove(*hash)?;
         let Deleted { files, kept, .. } = payload::delete(going, &others)?;
         removed.push(Removed { hash: *hash, path: going.path.clone(), files, kept });
     }
@@ -82,20 +83,11 @@ pub fn remove_downloads(
 
 /// What rtorrent's downloads consist of. One whose .torrent cannot be read is not known to share a
 /// file, and is itself not removed.
-fn payloads(downloads: &[Download], session: &Session<'_>) -> BTreeMap<InfoHash, Payload> {
+fn payloads(downloads: &[Download], session: &Path, limit: u64) -> BTreeMap<InfoHash, Payload> {
     let payload = |download: &Download| {
-        let bytes = session::torrent(session.path, download.hash, session.limit).ok()??;
+        let bytes = session::torrent(session, download.hash, limit).ok()??;
         let torrent = Metainfo::parse(&bytes).ok()?;
         Some((download.hash, Payload { path: download.payload(&torrent), torrent }))
     };
     downloads.iter().filter_map(payload).collect()
-}
-
-/// rtorrent's session directory, and how large a .torrent may be.
-#[derive(Clone, Copy, Debug)]
-pub struct Session<'a> {
-    /// The directory.
-    pub path: &'a Path,
-    /// The most bytes of a .torrent that are read.
-    pub limit: u64,
 }
