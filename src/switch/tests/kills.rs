@@ -137,6 +137,19 @@ const STORIES: &[Story] = &[
         after: |w| live(w, "1") && good(w, "1"),
     },
     Story {
+        name: "activate a staged one while nothing is live",
+        before: |w| {
+            w.hold().unwrap();
+            lands(w, &["1"]);
+        },
+        command: |w| w.activate("1").map(|_| ()),
+        between: |w| match w.live() {
+            None => w.state("1") == "open",
+            Some(_) => good(w, "1"),
+        },
+        after: |w| live(w, "1") && good(w, "1"),
+    },
+    Story {
         name: "prune",
         before: |w| {
             lands(w, &["1", "2", "3", "4", "5"]);

@@ -79,8 +79,9 @@ fn a_first_release_that_failed_does_not_bar_an_older_one() {
 }
 
 #[test]
-fn a_release_on_trial_that_is_rolled_back_stays_bad_whatever_its_check_says() {
-    for fails in [true, false] {
+fn a_release_on_trial_that_an_operator_leaves_is_bad_whatever_its_check_says() {
+    let keep_good = Rollback { to: None, keep_good: true };
+    for (how, fails) in [(0, true), (0, false), (1, false), (2, false)] {
         let world = world(&["1"]);
         let mut site = world.site();
         let mut by = site.deploying(Duration::ZERO, "somebody").unwrap();
@@ -93,7 +94,14 @@ fn a_release_on_trial_that_is_rolled_back_stays_bad_whatever_its_check_says() {
         switch::commit(&mut lock, stage, &record).unwrap();
         let trial = world.decide(&mut lock, &record).unwrap().unwrap();
         drop(lock);
-        world.rollback().unwrap();
+        match how {
+            0 => drop(world.rollback().unwrap()),
+            1 => drop(world.activate("1").unwrap()),
+            _ => {
+                let who = world.operator();
+                operate::rollback(&mut world.site(), APP, &keep_good, &who).unwrap();
+            }
+        }
         let before = world.shown();
         if fails {
             world.failing.borrow_mut().insert("2".into());
@@ -102,6 +110,28 @@ fn a_release_on_trial_that_is_rolled_back_stays_bad_whatever_its_check_says() {
         assert_eq!(world.shown(), before, "its deploy leaves everything alone");
         assert_eq!((live(&world).as_str(), world.state("2")), ("1", "bad"));
     }
+}
+
+#[test]
+fn a_rollback_right_after_a_killed_activate_goes_to_what_that_left() {
+    let begin = world(&["1", "2", "3"]);
+    let mut switched = 0;
+    for step in 0.. {
+        let world = begin.fork();
+        world.disk.die_at(step);
+        let told = world.activate("1");
+        let killed = world.disk.is_dead();
+        world.disk.reboot(None);
+        if live(&world) == "1" {
+            switched += usize::from(killed);
+            world.rollback().unwrap();
+            assert_eq!((live(&world).as_str(), world.state("1")), ("3", "bad"), "step {step}");
+        }
+        if told.is_ok() {
+            break;
+        }
+    }
+    assert!(switched > 3);
 }
 
 #[test]
