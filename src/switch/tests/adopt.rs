@@ -111,6 +111,22 @@ fn a_stale_mark_of_the_new_release_does_not_lead_away_from_it() {
 }
 
 #[test]
+fn one_taken_over_whose_record_is_unfinished_is_good_if_it_stands() {
+    let world = world(|d| d.symlink("/srv/elsewhere", CURRENT).unwrap());
+    let begun = |name: &str| {
+        let open = Record::open(Key::Adopted(version(name)), version(name), world.now());
+        world.site().switching().unwrap().write(open).unwrap();
+    };
+    ["adopted-a", "adopted-b"].into_iter().for_each(begun);
+    world.disk.by_hand(|d| drop(d.make_dir("releases/adopted-a", 0o755).unwrap()));
+    world.recover();
+    let seen = world.seen();
+    let record = |name: &str| seen.record(&Key::Adopted(version(name)));
+    assert_eq!(record("adopted-a").unwrap().state, State::Good);
+    assert_eq!(record("adopted-b"), None);
+}
+
+#[test]
 fn two_that_are_adopted_in_one_second_have_two_names() {
     let world = world(|d| d.symlink("/srv/elsewhere", CURRENT).unwrap());
     world.adopt("1").unwrap();

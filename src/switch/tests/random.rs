@@ -48,7 +48,7 @@ fn done() -> impl Strategy<Value = Done> {
 /// What is remembered outside of the disk.
 #[derive(Default)]
 struct Witness {
-    /// Every version that was ever live.
+    /// Every version that was ever durably live.
     activated: BTreeSet<Version>,
     /// Versions that an operator named since they were last bad.
     named: BTreeSet<Version>,
@@ -148,7 +148,11 @@ impl Witness {
                 self.pruned.insert(record.version.clone());
             }
         }
-        self.activated.extend(live);
+        // What a power cut takes back before anybody synced it never was, for who comes after.
+        let cut = world.fork();
+        cut.disk.reboot(Some(0));
+        let lasting = cut.seen().live().map(|r| r.version.clone());
+        self.activated.extend(live.filter(|live| lasting.as_ref() == Some(live)));
         for record in seen.records.iter().filter(is_bad) {
             let names = matches!(command, Command::Activate(v) | Command::RollbackTo(v)
                 if record.version.as_str() == v.to_string());

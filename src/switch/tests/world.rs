@@ -338,6 +338,10 @@ impl World {
                 assert!(!left.iter().any(|l| name.starts_with(l)), "{context}: {name} is left");
             }
         }
+        for name in self.disk.list(RELEASES).unwrap() {
+            let kind = self.disk.kind(&format!("{RELEASES}/{name}")).unwrap();
+            assert_eq!(kind, Some(Kind::Directory), "{context}: {name} is left");
+        }
         for record in &seen.records {
             assert_eq!(record.leave, None, "{context}: {record:?}");
             assert_ne!(record.state, State::Trying, "{context}: {record:?}");
