@@ -118,7 +118,7 @@ fn one_taken_over_whose_record_is_unfinished_is_good_if_it_stands() {
         world.site().switching().unwrap().write(open).unwrap();
     };
     ["adopted-a", "adopted-b"].into_iter().for_each(begun);
-    world.disk.by_hand(|d| drop(d.make_dir("releases/adopted-a", 0o755).unwrap()));
+    world.disk.by_hand(|d| assert!(d.make_dir("releases/adopted-a", 0o755).unwrap()));
     world.recover();
     let seen = world.seen();
     let record = |name: &str| seen.record(&Key::Adopted(version(name)));
