@@ -5,11 +5,11 @@
 //! landed until an operator names it.
 
 use crate::{
-    config::{Activate, App, Order, Trust},
-    release::{Key, Record, State, Target, Unix, Version, debian_order},
+    config::{Activate, App, Trust},
+    release::{Order, Record, State, Target, Unix, Version},
     store::{Current, Seen},
 };
-use std::{cmp::Ordering, collections::BTreeSet, fmt, time::Duration};
+use std::{cmp::Ordering, fmt, time::Duration};
 
 /// A date further ahead of this host's clock than this is not believed.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -146,8 +146,8 @@ fn not_below<'s>(candidate: &Record, seen: &'s Seen, order: Order) -> Option<&'s
     seen.records
         .iter()
         .filter(|r| r.key != candidate.key && was_activated(r, seen))
-        .filter(|r| compare(order, candidate, r) != Ordering::Greater)
-        .max_by(|a, b| compare(order, a, b))
+        .filter(|r| order.compare(candidate, r) != Ordering::Greater)
+        .max_by(|a, b| order.compare(a, b))
 }
 
 fn was_activated(record: &Record, seen: &Seen) -> bool {
@@ -182,28 +182,13 @@ pub fn is_ahead(date: Unix, now: Unix) -> bool {
     date > now.plus(CLOCK_SKEW)
 }
 
-/// The app's one order of releases, total and the same on every host. What was adopted is below
-/// everything, and what lacks the order's date is below what has it; equal dates are told apart by
-/// the version.
-pub fn compare(order: Order, a: &Record, b: &Record) -> Ordering {
-    let adopted = |r: &Record| matches!(r.key, Key::Adopted(_));
-    let by_order = || match order {
-        Order::Published => a.published.cmp(&b.published),
-        Order::Created => a.created.cmp(&b.created),
-        Order::Debian => debian_order(a.version.as_str(), b.version.as_str()),
-    };
-    let by_version = || debian_order(a.version.as_str(), b.version.as_str());
-    let by_name = || a.version.cmp(&b.version);
-    adopted(b).cmp(&adopted(a)).then_with(by_order).then_with(by_version).then_with(by_name)
-}
-
 /// Whether a release that has not landed yet can be passed over unread: something newer is live
-/// and good, and `keep` would not retain it.
+/// and good, `keep` would not retain it, and no operator asked for it.
 pub fn is_outdated(candidate: &Record, seen: &Seen, order: Order, keep: u32) -> bool {
     let Some(live) = seen.live() else { return false };
     let newer_is_good =
-        live.state == State::Good && compare(order, live, candidate) == Ordering::Greater;
-    newer_is_good && !would_keep(candidate, seen, order, keep)
+        live.state == State::Good && order.compare(live, candidate) == Ordering::Greater;
+    newer_is_good && !candidate.asked && !would_keep(candidate, seen, order, keep)
 }
 
 /// Whether `keep` has room for the candidate, once it had landed as superseded.
@@ -213,20 +198,5 @@ fn would_keep(candidate: &Record, seen: &Seen, order: Order, keep: u32) -> bool 
     with.records.retain(|r| r.key != candidate.key);
     let superseded = candidate.clone().now(State::Superseded, candidate.at);
     with.records.push(Record { landed: true, ..superseded });
-    kept_by_count(&with, order, keep).contains(&candidate.version)
-}
-
-/// The `keep` releases that are retained for their own sake: the live one, good ones by the number
-/// of their activation (never by time), then superseded ones, newest first.
-pub fn kept_by_count(seen: &Seen, order: Order, keep: u32) -> BTreeSet<Version> {
-    let live = seen.live();
-    let stands = |r: &&Record| seen.stands(&r.version) && matches!(r.key, Key::Torrent(_));
-    let others = || seen.records.iter().filter(stands).filter(|r| Some(*r) != live);
-    let mut good: Vec<_> = others().filter(|r| r.state == State::Good).collect();
-    good.sort_by_key(|r| std::cmp::Reverse(r.number));
-    let mut superseded: Vec<_> =
-        others().filter(|r| r.state == State::Superseded && r.landed).collect();
-    superseded.sort_by(|a, b| compare(order, b, a));
-    let all = live.into_iter().chain(good).chain(superseded);
-    all.take(keep as usize).map(|r| r.version.clone()).collect()
+    with.kept_by_count(order, keep).contains(&candidate.version)
 }

@@ -8,7 +8,7 @@ use crate::{
     disk::Disk,
     error::{Error, Exit, Result},
     prune::{self, Keep},
-    release::{By, Record, State, Target, Unix, Version},
+    release::{By, Record, State, Target, Unix, Version, Wait},
     store::{Current, Entry, Foreign, Hold, Seen, Site, Switching},
     switch::{self, Leave, Switched},
 };
@@ -136,7 +136,7 @@ pub fn activate<D: Disk>(
     switch::close_finished_marks(&mut lock, who.now)?;
     let done = match activation(lock.seen(), app, version, adopt)? {
         Activation::LandLater(record) => {
-            lock.forget(&record.key)?;
+            lock.write(asked_for(record, who))?;
             Done::ToBeLanded(version.clone())
         }
         Activation::Confirm(record) => {
@@ -171,7 +171,7 @@ pub enum Activation {
     Switch,
     /// It is live: its record becomes good.
     Confirm(Record),
-    /// It was passed over unread: its record goes, so that the next sweep lands it.
+    /// It was passed over unread: the next sweep lands it.
     LandLater(Record),
     /// Take over another tool's link first.
     AdoptLink(String),
@@ -209,6 +209,13 @@ pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Res
         (None, Some(unread)) => Ok(Activation::LandLater(unread.clone())),
         (None, None) => Err(not_there(seen, app, version)),
     }
+}
+
+/// Passed over unread, and now wanted: it waits for the next sweep, and is not passed over again.
+fn asked_for(unread: Record, who: &Operator) -> Record {
+    let reason = format!("{} asked for it: the next sweep lands it", who.name);
+    let wait = Wait { not_before: who.now, tries: 0, exit: Exit::Again.code(), reason };
+    Record { asked: true, ..unread.now(State::Waiting(wait), who.now) }
 }
 
 fn switch_to<D: Disk>(

@@ -272,7 +272,7 @@ fn due<'c>(seen: &Seen, app: &App, found: Vec<Found<'c>>, now: Unix) -> Vec<Due<
     };
     let activate = seen.records.iter().filter(goes_live).cloned().map(Due::Activate);
     let mut due: Vec<_> = land.chain(activate).collect();
-    due.sort_by(|a, b| choose::compare(app.order(), b.rank(), a.rank()));
+    due.sort_by(|a, b| app.order().compare(b.rank(), a.rank()));
     due
 }
 

@@ -1,7 +1,7 @@
 //! The configuration as the rest of Seedship trusts it: nothing here can be invalid.
 
 use super::pattern::{Pattern, Placeholder};
-use crate::signature;
+use crate::{release::Order, signature};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -148,17 +148,6 @@ impl App {
             Trust::Unsigned => Order::Debian,
         }
     }
-}
-
-/// What says which of two releases of an app is the newer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
-    /// The signed publication time.
-    Published,
-    /// The version ([`crate::release::debian_order`]).
-    Debian,
-    /// The torrent's creation date.
-    Created,
 }
 
 /// Whose torrents are taken.

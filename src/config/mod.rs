@@ -21,8 +21,7 @@ mod value;
 mod written;
 
 pub use app::{
-    Activate, App, Case, Downloads, Facility, Limits, Log, Mode, Order, Rtorrent, Run, Scgi,
-    Shared, Trust,
+    Activate, App, Case, Downloads, Facility, Limits, Log, Mode, Rtorrent, Run, Scgi, Shared, Trust,
 };
 pub use pattern::{Pattern, Placeholder};
 pub use read::read;

@@ -1,7 +1,7 @@
 //! The room as a whole: text in, a configuration or a sentence about its mistake out.
 
 use super::*;
-use crate::config::place::names;
+use crate::{config::place::names, release::Order};
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};

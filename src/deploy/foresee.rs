@@ -46,7 +46,8 @@ pub fn foresee(job: &Job<'_>, now: Unix) -> Result<Would> {
     let candidate = match known.filter(|r| r.state == State::Open && seen.stands(&r.version)) {
         Some(landed) => landed.clone(),
         None => {
-            let candidate = job.candidate(now)?;
+            let asked = known.is_some_and(|known| known.asked);
+            let candidate = Record { asked, ..job.candidate(now)? };
             job.free(&seen)?;
             if choose::is_outdated(&candidate, &seen, job.app.order(), job.app.keep) {
                 return Ok(Would::PassOver);

@@ -178,7 +178,8 @@ fn under_lock(
         drop(lock);
         return settled(by, trial, Vec::new(), env, || Took { all: began.elapsed(), switch });
     }
-    let candidate = job.candidate(env.now)?;
+    let asked = by.record(job.hash)?.is_some_and(|known| known.asked);
+    let candidate = Record { asked, ..job.candidate(env.now)? };
     if passed_over(by, job, &candidate, env)? {
         return Ok(Outcome::Superseded);
     }

@@ -327,7 +327,9 @@ pub(super) fn all(view: &View<'_>) -> Vec<Release> {
 }
 
 fn newest_first(a: &Record, b: &Record, view: &View<'_>) -> Ordering {
-    choose::compare(view.rules.order, b, a)
+    view.rules
+        .order
+        .compare(b, a)
         .then_with(|| debian_order(b.version.as_str(), a.version.as_str()))
         .then_with(|| b.at.cmp(&a.at))
 }

@@ -5,7 +5,6 @@ use crate::{
     config::App,
     error::{Error, Exit, Result, one_line},
     release::{Unix, Version},
-    store::release_path,
     table::{self, Cell, Table},
 };
 use serde::Serialize;
@@ -37,7 +36,7 @@ pub fn releases(app: &App, now: Unix) -> Result<Releases> {
         let record =
             view.seen.records.iter().find(|r| Some(&r.version) == release.version.as_ref());
         let link = record.map(|record| record.link_text());
-        let place = link.or_else(|| release.version.as_ref().map(release_path));
+        let place = link.or_else(|| release.version.as_ref().map(Version::path));
         release.size = place.and_then(|place| measured(&app.root.join(place)));
     }
     Ok(Releases { app: app.name.clone(), at: now, releases, unreadable: view.unreadable() })

@@ -4,11 +4,11 @@
 //! records included; the bytes are deleted after it. A failing prune never fails a deploy.
 
 use crate::{
-    checkpoint, choose,
-    config::{App, Order},
+    checkpoint,
+    config::App,
     disk::Disk,
     error::Result,
-    release::{Key, Record, State, Target, Unix, Version},
+    release::{Key, Order, Record, State, Target, Unix, Version},
     store::{Current, Deploying, MANIFESTS, RELEASES, Seen},
 };
 use metainfo::InfoHash;
@@ -53,7 +53,7 @@ pub fn dispensable(seen: &Seen, keep: &Keep, now: Unix) -> Vec<Record> {
 
 /// Releases that must stay. What has no record, and what was adopted, is never asked about.
 fn spared(seen: &Seen, keep: &Keep, now: Unix) -> BTreeSet<Version> {
-    let mut spared = choose::kept_by_count(seen, keep.order, keep.releases);
+    let mut spared = seen.kept_by_count(keep.order, keep.releases);
     let mut spare = |version: Option<&Version>| spared.extend(version.cloned());
     spare(seen.live().map(|r| &r.version));
     spare(seen.previous.as_ref());
@@ -98,8 +98,9 @@ fn passed_over(seen: &Seen, staged: &[InfoHash], order: Order) -> Vec<Record> {
     };
     let staged = |r: &Record| r.key.info_hash().is_none_or(|hash| staged.contains(&hash));
     let open = |r: &&Record| r.state == State::Open && seen.stands(&r.version) && !staged(r);
-    let older = |r: &&Record| choose::compare(order, r, live) == Ordering::Less;
-    seen.records.iter().filter(open).filter(older).cloned().collect()
+    let unasked = |r: &&Record| !r.asked;
+    let older = |r: &&Record| order.compare(r, live) == Ordering::Less;
+    seen.records.iter().filter(open).filter(unasked).filter(older).cloned().collect()
 }
 
 /// Removes what can go. Returns the pruned records. The bytes are deleted without the switch lock:

@@ -7,7 +7,7 @@ mod order;
 mod record;
 mod time;
 
-pub use order::debian_order;
+pub use order::{Order, debian_order};
 pub use record::{By, Key, Mark, Record, State, Target, Unreadable, Wait};
 pub use time::Unix;
 
@@ -43,6 +43,10 @@ impl Version {
                 "a version begins with a letter or digit, holds only letters, digits and .+~_-, and is at most {VERSION_MAX} bytes"
             ),
         ))
+    }
+    /// Where the release of this version lies, relative to the app's root: what `current` says.
+    pub fn path(&self) -> String {
+        format!("releases/{self}")
     }
     /// The version as text.
     pub fn as_str(&self) -> &str {

@@ -1,10 +1,39 @@
-//! Debian's version order (`deb-version(7)`), so that `1.10` is above `1.9` and `1.0~rc1` below
+//! Which of two releases is the newer; Debian's version order (`deb-version(7)`), so that `1.10` is above `1.9` and `1.0~rc1` below
 //! `1.0`.
 //!
 //! Pure and total; different texts can be equal (`1.0` and `1.00`), as they are for dpkg: nobody
 //! may take "equal" for "the same release".
 
+use super::{Key, Record};
 use std::cmp::Ordering;
+
+/// What says which of two releases of an app is the newer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The signed publication time.
+    Published,
+    /// The version ([`debian_order`]).
+    Debian,
+    /// The torrent's creation date.
+    Created,
+}
+
+impl Order {
+    /// The app's one order of releases, total and the same on every host. What was adopted is
+    /// below everything, and what lacks the order's date is below what has it; equal dates are
+    /// told apart by the version.
+    pub fn compare(self, a: &Record, b: &Record) -> Ordering {
+        let adopted = |r: &Record| matches!(r.key, Key::Adopted(_));
+        let by_version = || debian_order(a.version.as_str(), b.version.as_str());
+        let by_order = || match self {
+            Self::Published => a.published.cmp(&b.published),
+            Self::Created => a.created.cmp(&b.created),
+            Self::Debian => by_version(),
+        };
+        let by_name = || a.version.cmp(&b.version);
+        adopted(b).cmp(&adopted(a)).then_with(by_order).then_with(by_version).then_with(by_name)
+    }
+}
 
 /// Compares as `dpkg --compare-versions` does, one leading `v` dropped on either side.
 ///

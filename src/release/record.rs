@@ -174,6 +174,8 @@ pub struct Record {
     pub at: Unix,
     /// Its directory was committed at least once.
     pub landed: bool,
+    /// An operator named it: it lands, and stays, although something newer is live.
+    pub asked: bool,
     /// Counts activations in the app; given when it is activated.
     pub number: Option<u64>,
     /// What was current before it; rollback goes along this.
@@ -208,6 +210,8 @@ struct Written {
     at: Unix,
     #[serde(default)]
     landed: bool,
+    #[serde(default)]
+    asked: bool,
     number: Option<u64>,
     from: Option<Target>,
     left: Option<Unix>,
@@ -238,6 +242,7 @@ impl Record {
             state: State::Open,
             at,
             landed: false,
+            asked: false,
             number: None,
             from: None,
             left: None,
@@ -264,7 +269,7 @@ impl Record {
 
     /// What `current` names when this release is live.
     pub fn link_text(&self) -> String {
-        self.link.clone().unwrap_or_else(|| format!("releases/{}", self.version))
+        self.link.clone().unwrap_or_else(|| self.version.path())
     }
 
     /// It has, or once had, the directory of its version: the version is its own for good.
@@ -286,6 +291,7 @@ impl Record {
             state: r.state,
             at: r.at,
             landed: r.landed,
+            asked: r.asked,
             number: r.number,
             from: r.from,
             left: r.left,
@@ -329,6 +335,7 @@ impl Record {
             state: w.state,
             at: w.at,
             landed: w.landed,
+            asked: w.asked,
             number: w.number,
             from: w.from,
             left: w.left,

@@ -264,7 +264,7 @@ impl<D: Disk> Both<'_, D> {
     /// Renames a release out of the way; returns where it went, to be deleted without the lock.
     pub fn to_trash(&mut self, version: &Version, random: u64) -> Result<String> {
         let trash = format!("{RELEASES}/{TRASH}{version}-{random:016x}");
-        self.disk().rename(&super::release_path(version), &trash)?;
+        self.disk().rename(&version.path(), &trash)?;
         self.0.seen.standing.remove(version);
         Ok(trash)
     }

@@ -21,7 +21,6 @@ pub use stage::{Durable, Leftovers, Stage};
 use crate::{
     disk::Disk,
     error::{Error, Exit, Result},
-    release::Version,
 };
 use std::rc::Rc;
 
@@ -43,11 +42,6 @@ pub const PRIVATE: &str = ".seedship";
 pub const RECORDS: &str = ".seedship/records";
 /// Content hashes of each release.
 pub const MANIFESTS: &str = ".seedship/manifests";
-
-/// Where a release of this version lies.
-pub fn release_path(version: &Version) -> String {
-    format!("{RELEASES}/{version}")
-}
 
 /// One app's root.
 pub struct Site<D: Disk> {

@@ -4,7 +4,7 @@ use super::{CURRENT, Hold, PREVIOUS, RECORDS, RELEASES};
 use crate::{
     disk::{Disk, Kind},
     error::{Error, Result, escaped},
-    release::{Key, Record, State, Target, Unreadable, Version},
+    release::{Key, Order, Record, State, Target, Unreadable, Version},
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -100,6 +100,21 @@ impl Seen {
                 }
             }
         })
+    }
+
+    /// The `keep` releases that are retained for their own sake: the live one, good ones by the
+    /// number of their activation (never by time), then superseded ones, newest first.
+    pub fn kept_by_count(&self, order: Order, keep: u32) -> BTreeSet<Version> {
+        let live = self.live();
+        let stands = |r: &&Record| self.stands(&r.version) && matches!(r.key, Key::Torrent(_));
+        let others = || self.records.iter().filter(stands).filter(|r| Some(*r) != live);
+        let mut good: Vec<_> = others().filter(|r| r.state == State::Good).collect();
+        good.sort_by_key(|r| std::cmp::Reverse(r.number));
+        let mut superseded: Vec<_> =
+            others().filter(|r| r.state == State::Superseded && r.landed).collect();
+        superseded.sort_by(|a, b| order.compare(b, a));
+        let all = live.into_iter().chain(good).chain(superseded);
+        all.take(keep as usize).map(|r| r.version.clone()).collect()
     }
 
     /// The record of this key.

@@ -6,7 +6,7 @@ use crate::{
     disk::{Disk, Renamed},
     error::{Error, Exit, Result, quoted},
     release::{By, Key, Mark, Record, State, Target, Unix, Version},
-    store::{CURRENT, RELEASES, Seen, Switching, TRIAL, release_path},
+    store::{CURRENT, RELEASES, Seen, Switching, TRIAL},
 };
 
 /// Names what is taken over after the moment it was; a clock that went back may say a moment that
@@ -35,7 +35,7 @@ pub fn adopt_link<D: Disk>(lock: &mut Switching<'_, D>, text: &str, now: Unix) -
     };
     let record = Record {
         landed: true,
-        link: (text != release_path(&version)).then(|| text.to_owned()),
+        link: (text != version.path()).then(|| text.to_owned()),
         ..Record::open(Key::Adopted(version.clone()), version.clone(), now).now(State::Good, now)
     };
     lock.write(record)?;
@@ -56,7 +56,7 @@ pub fn adopt_directory<D: Disk>(
 ) -> Result<Switched> {
     let disk = lock.disk();
     let adopted = adopted_version(lock.seen(), now)?;
-    let place = release_path(&adopted);
+    let place = adopted.path();
     try_out(disk, &adopted)?;
     clear_mark(lock, Some(&to.key))?;
     disk.symlink(&to.link_text(), &place)?;

@@ -4,7 +4,7 @@ use crate::{
     disk::Disk,
     error::{Error, Exit, Result, quoted},
     release::{Key, Record, Target, Version},
-    store::{CURRENT, Switching, release_path},
+    store::{CURRENT, Switching},
 };
 
 /// A release that stands, or nothing.
@@ -30,7 +30,7 @@ impl Destination {
         match seen.owner(version) {
             _ if !seen.stands(version) => Err(gone(lock, version)),
             Some(record) => Ok(Self::of(record)),
-            None => Ok(Self { link: Some(release_path(version)), record: None }),
+            None => Ok(Self { link: Some(version.path()), record: None }),
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     disk::{Disk, Renamed},
     error::{Error, Exit, Result, quoted},
     release::{By, Key, Mark, Record, State, Target, Unix, Version},
-    store::{Both, Deploying, Durable, RELEASES, Switching, release_path},
+    store::{Both, Deploying, Durable, RELEASES, Switching},
 };
 
 /// A release that is live without a verdict.
@@ -66,7 +66,7 @@ pub fn begin<'a, D: Disk>(by: &'a mut Deploying<'_, D>, now: Unix) -> Result<Bot
 /// 65 if the name was taken meanwhile (the release is refused), 74 if the stage was deleted. What
 /// fails after the rename leaves no trace in the record: the release landed.
 pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, record: &Record) -> Result<()> {
-    let release = release_path(&record.version);
+    let release = record.version.path();
     let place = quoted(lock.disk().place().join(&release));
     match lock.disk().rename_new(stage.path(), &release)? {
         Renamed::Done => {}

@@ -8,7 +8,7 @@ use crate::{
     operate::{self, Done, Rollback},
     prune,
     release::{By, Key, Mark, Record, State, Target, Unix, Wait},
-    store::{CURRENT, Current, PREVIOUS, RECORDS, Stage, release_path},
+    store::{CURRENT, Current, PREVIOUS, RECORDS, Stage},
     switch::{self, Verdict},
 };
 use std::time::Duration;
@@ -240,7 +240,14 @@ fn one_passed_over_unread_is_landed_later() {
     assert_eq!(world.land("2").unwrap(), Came::Superseded);
     assert!(!world.stands("2") && !world.record("2").unwrap().landed);
     assert_eq!(world.activate("2").unwrap(), Done::ToBeLanded(version("2")));
-    assert_eq!(world.state("2"), "none");
+    assert_eq!(world.state("2"), "waiting");
+    // It is neither passed over again nor pruned before the operator comes back to it.
+    assert!(matches!(world.land("2").unwrap(), Came::Stays(_)));
+    world.pass(7200);
+    world.sweep().unwrap();
+    assert!(world.stands("2") && live(&world) == "3");
+    world.activate("2").unwrap();
+    assert_eq!(live(&world), "2");
 }
 
 #[test]
@@ -354,7 +361,7 @@ fn a_name_that_was_taken_meanwhile_is_not_replaced_nor_landed() {
 
 fn overwrite_directory(world: &World, name: &str) {
     world.disk.by_hand(|d| {
-        d.make_dir(&release_path(&version(name)), 0o755).unwrap();
+        d.make_dir(&version(name).path(), 0o755).unwrap();
         d.write(&format!("releases/{name}/index"), b"mine").unwrap();
     });
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     choose::{self, Decision, Rules, Stay},
-    config::Order,
     disk::{
         Disk, Kind,
         memory::{Journal, Memory},
@@ -10,7 +9,7 @@ use crate::{
     error::{Error, Exit, Result},
     operate::{self, Done, Operator, Rollback},
     prune::{self, Keep},
-    release::{Key, Record, State, Unix, Version},
+    release::{Key, Order, Record, State, Unix, Version},
     store::{Both, CURRENT, Deploying, NEXT, PRIVATE, RECORDS, RELEASES, Seen, Site, Stage, TRIAL},
     switch::{self, Switched, Trial, Verdict},
 };
@@ -156,8 +155,10 @@ impl World {
             Some(known) if known.state == State::Open => {
                 self.activate_landed(&mut by, &known.clone())?
             }
-            Some(_) => return Ok(Came::Already),
-            None => {
+            Some(known) if !matches!(known.state, State::Waiting(_)) => return Ok(Came::Already),
+            known => {
+                let asked = known.is_some_and(|known| known.asked);
+                let candidate = &Record { asked, ..candidate.clone() };
                 if self.passed_over(&mut by, candidate)? {
                     return Ok(Came::Superseded);
                 }
@@ -264,7 +265,7 @@ impl World {
         let mut by = site.deploying(Duration::ZERO, "somebody")?;
         self.recover_with(&mut by)?;
         let mut records = by.site().look()?.records;
-        records.sort_by(|a, b| choose::compare(self.rules.order, b, a));
+        records.sort_by(|a, b| self.rules.order.compare(b, a));
         for record in records.iter().filter(|r| r.state == State::Open) {
             self.activate_landed(&mut by, record)?;
         }
