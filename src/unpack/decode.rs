@@ -5,6 +5,7 @@
 //! would not.
 
 use super::{kind::Compression, refuse, zstd::Zstd};
+use crate::error::Error;
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::GzDecoder;
 use liblzma::stream::{
@@ -55,15 +56,20 @@ impl<'a> Memory<'a> {
 
     /// The refusal of a stream that needs more.
     pub(super) fn too_little(self, needs: u64, instead: &str) -> io::Error {
+        let hint = format!("raise limits.memory or pack with `{instead}`");
+        io::Error::other(self.small_for("window", needs).hint(hint))
+    }
+
+    /// The refusal of an archive that needs so many bytes for one thing.
+    pub(super) fn small_for(self, what: &str, needs: u64) -> Error {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         let cause = format!(
-            "it needs a {} MiB window, and limits.memory = {} MiB leaves {} MiB for it",
+            "it needs a {} MiB {what}, and limits.memory = {} MiB leaves {} MiB for it",
             mib(needs),
             mib(self.limit),
             self.left >> 20
         );
-        let hint = format!("raise limits.memory or pack with `{instead}`");
-        io::Error::other(refuse(self.archive, cause).hint(hint))
+        refuse(self.archive, cause).hint("raise limits.memory")
     }
 }
 

@@ -274,6 +274,10 @@ fn bytes_that_belong_to_no_entry() {
     // A second end record inside of the comment.
     let end = &archive[archive.len() - 22..];
     refused(&write(&[good()], None, end), "ends in two ways");
+    // Python's zipfile and unzip believe the last signature, whatever length stands behind it.
+    let unlike = [end, b"more"].concat();
+    refused(&write(&[good()], None, &unlike), "signature of another end record");
+    refused(&write(&[good()], None, b"PK\x05\x06"), "signature of another end record");
     Bench::new().accepted("a.zip", &write(&[good()], None, b"a comment"));
     refused(&archive[..archive.len() - 1], "not the end of a zip");
 }
@@ -323,6 +327,19 @@ fn counts_are_read_before_room_is_made() {
     refused(&write(&items, Some(4), b""), "");
     refused(&write(&items, Some(60_000), b""), "not where its end record says");
     bench.accepted("a.zip", &zip(&[]));
+}
+
+#[test]
+fn a_directory_that_would_not_fit_in_memory_is_not_read() {
+    // An extra field of a kind that nobody knows.
+    let extra = [&[0xfe, 0xca, 0xf0, 0xff][..], &[0; 0xfff0]].concat();
+    let large = |n: usize| Item { extra: extra.clone(), ..Item::stored(&n.to_string(), b"") };
+    let items: Vec<Item> = (0..20).map(large).collect();
+    let mut bench = Bench::new();
+    bench.accepted("a.zip", &zip(&items));
+    bench.limits.memory = 41 << 20;
+    let told = bench.refused("a.zip", &zip(&items));
+    assert!(told.contains("a 2 MiB directory, and limits.memory = 41 MiB leaves 1 MiB"), "{told}");
 }
 
 #[test]

@@ -4,7 +4,10 @@
 //! there is nothing before the archive, nothing behind it, and no second directory.
 
 use super::{Zip, le};
-use crate::error::{Context, Result};
+use crate::{
+    error::{Context, Result},
+    unpack::decode::Memory,
+};
 
 /// The record without its comment.
 const END: usize = 22;
@@ -21,7 +24,8 @@ pub(super) struct End {
     pub(super) directory: u64,
 }
 
-pub(super) fn read(zip: &Zip<'_>, most: u64) -> Result<End> {
+/// Reads it; `most` is how many entries there may be, `memory` what their names and fields may take.
+pub(super) fn read(zip: &Zip<'_>, most: u64, memory: Memory<'_>) -> Result<End> {
     let length = zip.bytes.metadata().on("read", "the private copy")?.len();
     let at = find(zip, length)?;
     let record: [u8; END] = zip.read_at(at)?;
@@ -50,6 +54,10 @@ pub(super) fn read(zip: &Zip<'_>, most: u64) -> Result<End> {
     if directory.checked_add(size) != Some(end) || entries.saturating_mul(CENTRAL) > size {
         return Err(zip.refuse("its directory is not where its end record says"));
     }
+    // The crate keeps the directory in memory: names, comments and extra fields of 64 KiB each.
+    if size > memory.left {
+        return Err(memory.small_for("directory", size));
+    }
     Ok(End { entries, directory })
 }
 
@@ -69,10 +77,19 @@ fn find(zip: &Zip<'_>, length: u64) -> Result<u64> {
         })
         .map(|(at, _)| start + at as u64);
     match (found.next(), found.next()) {
+        (Some(at), None) if signed_again(&bytes, (at - start) as usize) => {
+            Err(zip.refuse("its comment holds the signature of another end record"))
+        }
         (Some(at), None) => Ok(at),
         (None, _) => Err(zip.refuse("its last bytes are not the end of a zip")),
         _ => Err(zip.refuse("it ends in two ways")),
     }
+}
+
+/// Whether the signature stands once more behind the record: several programs take the last one
+/// they find, whether or not a record fits there.
+fn signed_again(tail: &[u8], at: usize) -> bool {
+    tail[at + 4..].windows(4).any(|w| w == b"PK\x05\x06")
 }
 
 /// zip64's end record, if one stands before the end record: entries, size and place of the

@@ -12,7 +12,7 @@ mod end;
 mod layout;
 mod member;
 
-use super::{building::Building, plan::Limits, refuse, told};
+use super::{building::Building, decode::Memory, plan::Limits, refuse, told};
 use crate::{
     error::{Context, Error, Result, escaped},
     verify::Proven,
@@ -44,7 +44,7 @@ pub(super) fn unpack<W: Write>(
     building: &mut Building<'_, W>,
 ) -> Result<()> {
     let zip = Zip { name, bytes: &copy };
-    let end = end::read(&zip, limits.zip_entries)?;
+    let end = end::read(&zip, limits.zip_entries, Memory::new(name, limits.memory))?;
     let reader = copy.try_clone().on("read", "the private copy")?;
     let mut archive = ZipArchive::new(BufReader::new(reader)).map_err(|e| zip.failed(e))?;
     if archive.len() as u64 != end.entries {
