@@ -17,6 +17,8 @@ pub(super) struct Budget {
     by_ratio: u64,
     /// Bytes of all files so far.
     pub(super) bytes: u64,
+    /// Bytes that were read and not made a file of.
+    passed: u64,
     /// Entries so far.
     pub(super) files: u64,
 }
@@ -25,7 +27,7 @@ impl Budget {
     /// Counts for a payload of `input` bytes.
     pub(super) fn new(limits: &Limits, input: u64) -> Self {
         let by_ratio = input.saturating_mul(limits.ratio).saturating_add(FREE);
-        Self { limits: *limits, by_ratio, bytes: 0, files: 0 }
+        Self { limits: *limits, by_ratio, bytes: 0, passed: 0, files: 0 }
     }
 
     /// One more entry, whatever it is.
@@ -41,12 +43,23 @@ impl Budget {
     /// A file of so many bytes, asked before the first of them is written.
     pub(super) fn file(&mut self, path: &str, size: u64) -> Result<()> {
         self.bytes = self.bytes.saturating_add(size);
-        if self.bytes > self.limits.bytes {
+        self.check(path)
+    }
+
+    /// A file of so many bytes that is read and not made: it counts against the limits alone.
+    pub(super) fn passed(&mut self, path: &str, size: u64) -> Result<()> {
+        self.passed = self.passed.saturating_add(size);
+        self.check(path)
+    }
+
+    fn check(&self, path: &str) -> Result<()> {
+        let read = self.bytes.saturating_add(self.passed);
+        if read > self.limits.bytes {
             let cause =
                 format!("with it the files hold more than limits.bytes = {}", self.limits.bytes);
             return Err(refuse(path.as_bytes(), cause));
         }
-        if self.bytes > self.by_ratio {
+        if read > self.by_ratio {
             return Err(refuse(path.as_bytes(), self.bomb()));
         }
         Ok(())

@@ -97,13 +97,8 @@ impl<'a, W: Write> Building<'a, W> {
         let fail = |cause: String| refuse(entry.path, cause);
         let name = Name::parse(entry.path, strip, self.plan.limits).map_err(fail)?;
         let Some(name) = name else { return self.above(entry) };
-        if self.plan.shared.iter().any(|shared| name.is_within(&shared.path)) {
-            self.skipped += 1;
-            self.budget.entry(name.as_str())?;
-            return match entry.what {
-                What::File(size) => skip(bytes, size, name.as_str()),
-                _ => Ok(()),
-            };
+        if self.is_shared(&name) {
+            return self.pass(&name, entry.what, bytes);
         }
         if strange(entry.mode) && !matches!(entry.what, What::Link(_)) {
             self.strange += 1;
@@ -126,6 +121,20 @@ impl<'a, W: Write> Building<'a, W> {
         }
         checkpoint::reach("unpack-entry");
         Ok(())
+    }
+
+    /// Whether a name is at or below a path that is a link to what all releases share.
+    fn is_shared(&self, name: &Name) -> bool {
+        self.plan.shared.iter().any(|shared| name.is_within(&shared.path))
+    }
+
+    /// Passes over an entry that is not unpacked. Reading it may cost what unpacking it may.
+    fn pass(&mut self, name: &Name, what: What<'_>, bytes: &mut dyn BufRead) -> Result<()> {
+        self.skipped += 1;
+        self.budget.entry(name.as_str())?;
+        let What::File(size) = what else { return Ok(()) };
+        self.budget.passed(name.as_str(), size)?;
+        each_chunk(bytes, size, name.as_str(), |_| Ok(()))
     }
 
     /// An entry that has no more components than `strip`.
@@ -204,10 +213,11 @@ impl<'a, W: Write> Building<'a, W> {
         let (from, first) = target.split();
         let found = self.tree.find(from, first).on("open", target.as_str())?;
         let Some((from, file)) = found else {
-            let cause = format!(
-                "it is a hard link to {}, and no file of that name stands before it",
-                quoted(target.as_str())
-            );
+            let why = match self.is_shared(target) {
+                true => "which is at or below a shared path and not unpacked",
+                false => "and no file of that name stands before it",
+            };
+            let cause = format!("it is a hard link to {}, {why}", quoted(target.as_str()));
             return Err(refuse(path.as_bytes(), cause));
         };
         let (mode, size, sum) = self.known(target, file)?;
@@ -294,11 +304,7 @@ fn copy(bytes: &mut dyn BufRead, size: u64, file: &mut File, path: &str) -> Resu
     Ok(*hash.finalize().as_bytes())
 }
 
-/// Passes over `size` bytes.
-fn skip(bytes: &mut dyn BufRead, size: u64, path: &str) -> Result<()> {
-    each_chunk(bytes, size, path, |_| Ok(()))
-}
-
+/// Gives exactly `size` bytes to `take`.
 fn each_chunk(
     bytes: &mut dyn BufRead,
     size: u64,

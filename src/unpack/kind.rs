@@ -73,7 +73,10 @@ impl Kind {
         let right = match self {
             // A tar without compression has no magic at its beginning; its checksums are looked
             // at anyway, so this is only for a better word.
-            Self::Tar(Compression::None) => found.is_none(),
+            Self::Tar(Compression::None) => {
+                // Its first bytes are a name, which may begin like anything.
+                found.is_none() || head.get(257..).is_some_and(|at| at.starts_with(b"ustar"))
+            }
             Self::Tar(_) | Self::Zip => found == Some(self),
             Self::Directory | Self::Plain => true,
         };

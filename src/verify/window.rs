@@ -21,6 +21,10 @@ use std::{
 /// A window of more than one piece is at most this large.
 const WINDOW: u64 = WINDOWS / 2;
 
+/// A window never holds more pieces: what is kept of each while it is hashed is not counted
+/// elsewhere, and a torrent may have pieces of one byte.
+const PIECES: usize = 8192;
+
 /// The payload's bytes, every one of them part of a piece whose hash was right. Only
 /// [`Payload::stream`](super::Payload::stream) can make one.
 #[derive(Debug)]
@@ -155,7 +159,8 @@ pub(super) fn stream<T>(
 
 /// How many pieces make a window: as many as fit, at least one.
 fn pieces_per_window(torrent: &Metainfo) -> usize {
-    usize::try_from(WINDOW / torrent.piece_length().max(1)).unwrap_or(1).max(1)
+    let fit = usize::try_from(WINDOW / torrent.piece_length().max(1)).unwrap_or(1);
+    fit.clamp(1, PIECES)
 }
 
 /// Fills windows and proves them.
@@ -203,5 +208,18 @@ impl Prover<'_> {
         }
         self.next = last;
         Ok(Window { bytes, length })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::tests::torrent_of;
+
+    #[test]
+    fn a_window_holds_whole_pieces_and_not_too_many() {
+        for (piece, pieces) in [(1, PIECES), (1 << 20, 12), (5 << 20, 2), (13 << 20, 1)] {
+            assert_eq!(pieces_per_window(&torrent_of("a", b"xy", piece)), pieces, "{piece}");
+        }
     }
 }

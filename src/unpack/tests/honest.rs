@@ -205,7 +205,12 @@ fn shared_paths_are_links_and_their_entries_are_counted() {
     }
     bench.refused("a.tar", &Tar::new().file("TOP", "x").end());
     // What is not unpacked cannot be linked to.
-    bench.refused("a.tar", &Tar::new().file("top", "x").same("a", "top").end());
+    let told = bench.refused("a.tar", &Tar::new().file("top", "x").same("a", "top").end());
+    assert!(told.contains("a hard link to `top`, which is at or below a shared path"), "{told}");
+    // Nor does it cost less.
+    bench.limits.bytes = 3;
+    let told = bench.refused("a.tar", &Tar::new().file("top", "1234").end());
+    assert!(told.contains("limits.bytes = 3"), "{told}");
 }
 
 #[test]
@@ -309,6 +314,13 @@ fn a_plain_file_is_the_whole_release() {
     let torrent = torrent_of("a\nb", b"x", 16384);
     fs::write(bench.at("payload/a\nb"), "x").unwrap();
     assert_eq!(bench.unpack(&torrent, &bench.at("payload")).err().unwrap().exit, Exit::Payload);
+}
+
+#[test]
+fn a_tars_first_name_may_begin_like_another_format() {
+    for name in ["BZh9 is how bzip2 begins", "BZh1"] {
+        Bench::new().accepted("a.tar", &Tar::new().file(name, "x").end());
+    }
 }
 
 #[test]
