@@ -39,9 +39,10 @@ use building::Building;
 use decode::{Memory, decode};
 use metainfo::Metainfo;
 use std::{
+    ffi::OsStr,
     fmt::Display,
     io::{self, BufRead, Write},
-    os::fd::BorrowedFd,
+    os::{fd::BorrowedFd, unix::ffi::OsStrExt},
 };
 
 /// Unpacks a payload into `stage`, an empty directory of mode 0700 opened for reading, and lists
@@ -105,7 +106,7 @@ fn refuse(thing: &[u8], cause: impl Display) -> Error {
 fn told(e: io::Error, thing: &[u8]) -> Error {
     match e.downcast::<Error>() {
         Ok(own) => own,
-        Err(e) if e.raw_os_error().is_some() => Error::io("read", escaped(thing), &e),
+        Err(e) if e.raw_os_error().is_some() => Error::io("read", OsStr::from_bytes(thing), &e),
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             refuse(thing, "its data ends too early")
         }

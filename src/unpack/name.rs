@@ -4,6 +4,7 @@
 //! it differently.
 
 use super::plan::Limits;
+use crate::error::escaped;
 
 /// The longest component that Linux's file systems take.
 const COMPONENT_MAX: usize = 255;
@@ -29,6 +30,10 @@ impl Name {
         }
         if text.starts_with('/') {
             return Err("its path is absolute".into());
+        }
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            // A manifest with such a name could not be checked by `b3sum`, not even the rest of it.
+            return Err("its name holds U+FFFD, which stands for bytes that were lost".into());
         }
         let parts = || text.split('/').filter(|part| !matches!(*part, "" | "."));
         if parts().any(|part| part == "..") {
@@ -87,7 +92,7 @@ pub(super) fn link_target<'a>(
 ) -> Result<&'a str, String> {
     let of_link = |cause| format!("it is a link whose target is not fit: {cause}");
     let target = text(raw).map_err(of_link)?;
-    let fail = |cause: &str| Err(format!("it is a link to `{target}`, {cause}"));
+    let fail = |cause: &str| Err(format!("it is a link to `{}`, {cause}", escaped(raw)));
     if target.is_empty() {
         return Err("it is a link to nothing".into());
     }

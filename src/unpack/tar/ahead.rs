@@ -28,6 +28,9 @@ impl Ahead {
             Kind::LongName => self.name.replace(long(data)?).is_some(),
             Kind::LongLink => self.link.replace(long(data)?).is_some(),
             Kind::Global => {
+                if !self.is_empty() {
+                    return Err("it stands between an entry and what belongs to it".into());
+                }
                 // `git archive` begins with one that holds a comment. What it would say of every
                 // entry to come is not believed.
                 if !Pax::parse(&data)?.is_empty() {
@@ -49,7 +52,17 @@ impl Ahead {
         {
             return fail(&member, "a pax record and a GNU header both give its name");
         }
+        if pax.size.is_some() && (self.name.is_some() || self.link.is_some()) {
+            // Some programs take the size for that of the GNU header and lose their place.
+            return fail(&member, "a pax record gives its size and a GNU header its name");
+        }
         if let Some(path) = self.name.or(pax.path) {
+            if member.by_slash && !path.ends_with(b"/") {
+                return fail(
+                    &member,
+                    "it is a directory by one of its names and a file by the other",
+                );
+            }
             member.path = path;
         }
         if let Some(link) = self.link.or(pax.link) {

@@ -35,6 +35,8 @@ pub(super) struct Member {
     /// Bytes of data behind the header.
     pub(super) size: u64,
     pub(super) mode: u32,
+    /// It is a directory by the slash at the end of its name alone, as old tar wrote it.
+    pub(super) by_slash: bool,
     pub(super) time: Time,
 }
 
@@ -53,6 +55,7 @@ impl Member {
         }
         let path = header.path_bytes().into_owned();
         let kind = kind(block[156], &path)?;
+        let by_slash = block[156] == 0 && kind == Kind::Directory;
         let link = header.link_name_bytes().unwrap_or_default().into_owned();
         let number = |field: &[u8], what| {
             number(field).ok_or_else(|| format!("an entry's {what} is not a number"))
@@ -62,7 +65,7 @@ impl Member {
         let mode = number(&block[100..108], "mode")?;
         let seconds = number(&block[136..148], "time")?;
         let time = Time { seconds, nanos: 0 };
-        Ok(Self { kind, path, link, size, mode: (mode & 0o7777) as u32, time })
+        Ok(Self { kind, path, link, size, mode: (mode & 0o7777) as u32, by_slash, time })
     }
 }
 

@@ -161,6 +161,9 @@ fn extended_headers_that_are_large_or_loose() {
     let twice = || Tar::new().pax(b'x', &[("path", "b")]);
     refused(twice().pax(b'x', &[("path", "c")]).file("a", "").end(), "twice");
     refused(twice().data(b'L', "L", b"x\0").file("a", "").end(), "both give its name");
+    let sized = Tar::new().pax(b'x', &[("size", "1")]).data(b'L', "L", b"b\0");
+    refused(sized.file("a", "x").end(), "a pax record gives its size and a GNU header its name");
+    refused(twice().pax(b'g', &[("comment", "x")]).file("a", "").end(), "stands between an entry");
     refused(Tar::new().data(b'L', "L", b"x\0y\0").file("a", "").end(), "malformed");
     refused(Tar::new().data(b'L', "L", b"\0").file("a", "").end(), "malformed");
     refused(Tar::new().data(b'x', "x", b"10 path=..").file("a", "").end(), "malformed");
@@ -203,6 +206,12 @@ fn a_header_that_is_damaged_or_of_no_known_kind() {
     refused([&huge[..], &[0; 1024]].concat(), "size is not a number");
     refused(Tar::new().file("a/", "x").end(), "ends like one's");
     refused(Tar::new().link("a/", "x").end(), "ends like one's");
+    // Python makes a directory of it, GNU tar a file.
+    for renamed in [Tar::new().pax(b'x', &[("path", "b")]), Tar::new().data(b'L', "L", b"b\0")] {
+        refused(renamed.put(&Head::new(0, "a/"), &[]).end(), "by one of its names");
+    }
+    let kept = Tar::new().pax(b'x', &[("path", "b/")]).put(&Head::new(0, "a/"), &[]);
+    Bench::new().accepted("a.tar", &kept.end());
 }
 
 #[test]
@@ -217,6 +226,11 @@ fn names_that_cannot_be_trusted() {
     refused(Tar::new().file(".", "x").end(), "the release itself");
     let long = "a".repeat(256);
     refused(Tar::new().pax(b'x', &[("path", &long)]).file("a", "x").end(), "longer than 255");
+    // What a broken encoding leaves behind: b3sum neither writes nor checks a list with it.
+    refused(Tar::new().file("a\u{fffd}", "x").end(), "U+FFFD");
+    // No name turns the line around that it is told in.
+    let told = Bench::new().refused("a.tar", &Tar::new().link("l", "/\u{202e}x").end());
+    assert!(told.contains("a link to `/\\xE2\\x80\\xAEx`, an absolute path"), "{told}");
     let told = Bench::new().refused("a.tar", &Tar::new().file("a\nb", "x").end());
     assert!(told.starts_with("could not unpack `a\\x0Ab`: "), "{told}");
 }

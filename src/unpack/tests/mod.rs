@@ -3,7 +3,6 @@
 
 mod attacks;
 mod honest;
-mod memory;
 mod mutants;
 mod streams;
 mod tars;

@@ -167,3 +167,10 @@ fn a_tree_that_gnu_tar_reads_through_each_filter_is_the_same() {
     }
     run(&bench.stage(), &["test", "-f", "a"]);
 }
+
+#[test]
+fn what_the_system_says_of_an_entry_names_it_escaped_once() {
+    let e = told(io::Error::from_raw_os_error(nix::libc::EIO), b"a\nb");
+    assert_eq!(e.to_string(), "could not read `a\\x0Ab`: input/output error");
+    assert_eq!((e.exit, e.lasts), (Exit::Io, crate::error::Lasts::Passing));
+}
