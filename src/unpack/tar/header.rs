@@ -48,9 +48,12 @@ impl Member {
         let magic: &[u8; 8] = &block[257..265].try_into().unwrap_or_default();
         match magic {
             b"ustar\x0000" | b"ustar  \0" => {}
-            // Before POSIX there was nothing behind the link's target. Anything between these is
-            // read in one way by one program and otherwise by another.
-            _ if block[257..].iter().all(|b| *b == 0) => {}
+            // Before POSIX there was nothing behind the link's target; GNU tar puts a device's
+            // numbers there all the same. Anything else is read in one way by one program and
+            // otherwise by another.
+            _ if [257..329, 345..BLOCK]
+                .iter()
+                .all(|at| block[at.clone()].iter().all(|b| *b == 0)) => {}
             _ => return Err("an entry is neither POSIX, GNU nor old tar".into()),
         }
         let path = header.path_bytes().into_owned();

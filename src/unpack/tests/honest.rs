@@ -123,6 +123,11 @@ fn old_tar_and_ustar_prefixes_are_read() {
     let path = format!("{}/{}/f", "d".repeat(90), "e".repeat(60));
     assert_eq!(bench.read(&path), "x");
 
+    run(&site, &["sh", "-c", "mkdir old; echo x > old/f; ln -s f old/l; ln old/f old/g"]);
+    run(&site, &["tar", "--format=v7", "-cf", made.to_str().unwrap(), "old"]);
+    bench.accepted("a.tar", &fs::read(&made).unwrap());
+    assert_eq!(bench.read("old/l") + &bench.read("old/g"), "x\nx\n");
+
     let old = |flag, name: &str| Head { magic: [0; 8], ..Head::new(flag, name) };
     let tar = Tar::new().put(&old(0, "dir/"), &[]).put(&old(0, "dir/f"), &[]);
     bench.accepted("b.tar", &tar.end());

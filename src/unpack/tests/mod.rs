@@ -2,6 +2,7 @@
 //! change.
 
 mod attacks;
+mod differential;
 mod honest;
 mod mutants;
 mod streams;
