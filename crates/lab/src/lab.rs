@@ -143,6 +143,13 @@ impl Lab {
         Ok(found)
     }
 
+    /// A program to be run to its end by the caller, marked for the reaper.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env(MARK, self.path()).env("HOME", self.path());
+        command
+    }
+
     /// An rtorrent to be started from the shipped configuration.
     pub fn rtorrent(&self, flavour: Flavour) -> Builder {
         Builder::new(self.clone(), flavour)

@@ -33,6 +33,7 @@ pub mod rpc;
 pub mod rtorrent;
 pub mod signer;
 pub mod site;
+pub mod syslog;
 pub mod torrent;
 pub mod tracker;
 

@@ -2,10 +2,7 @@
 //!
 //! Every change must find exactly the line it means: when the example loses one, tests fail.
 
-use std::fs;
-
-use crate::error::{During, Error, Result};
-use crate::lab::workspace;
+use crate::error::{Error, Result};
 
 /// A change that a test asks for.
 #[derive(Debug)]
@@ -20,11 +17,14 @@ pub(crate) enum Edit {
 #[derive(Debug)]
 pub(crate) struct Rc(String);
 
+/// The shipped example, compiled in: who may not read the checkout can run its programs.
+const EXAMPLE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rtorrent.rc.example"));
+
 impl Rc {
     /// The one that is shipped, as it is.
-    pub(crate) fn shipped() -> Result<Self> {
-        let example = workspace().join("rtorrent.rc.example");
-        fs::read_to_string(example).during("read rtorrent.rc.example").map(Self)
+    pub(crate) fn shipped() -> Self {
+        Self(EXAMPLE.to_owned())
     }
 
     /// Carries out a change.
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn a_change_takes_its_line_and_no_other() {
-        let shipped = Rc::shipped().unwrap().into_text();
-        let mut rc = Rc::shipped().unwrap();
+        let shipped = Rc::shipped().into_text();
+        let mut rc = Rc::shipped();
         rc.set("base", "/a b").unwrap();
         rc.set("down_kib", "7").unwrap();
         rc.apply(&Edit::Schedule("seedship_sweep".into(), 1, 2)).unwrap();
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_gone_is_told() {
-        let failure = Rc::shipped().unwrap().set("nonesuch", "x").unwrap_err();
+        let failure = Rc::shipped().set("nonesuch", "x").unwrap_err();
         assert!(failure.to_string().contains("cfg.nonesuch"), "{failure}");
     }
 }

@@ -1,6 +1,6 @@
 //! Real rtorrents, started from the shipped `rtorrent.rc.example`.
 //!
-//! A [`Node`] reads the example, gives the block at its top the lab's own paths, and changes
+//! A [`Node`] takes the example, gives the block at its top the lab's own paths, and changes
 //! nothing else but what a test asks for by name: so what is tested is what is shipped. Each
 //! change must find its line, so a test fails when the example loses it.
 
@@ -163,7 +163,7 @@ const PORT: &str = "LAB-PORT";
 impl Node {
     /// The shipped example with the lab's values.
     fn adapted(&self, hook: &Path, edits: &[Edit], lines: &[String]) -> Result<String> {
-        let mut rc = Rc::shipped()?;
+        let mut rc = Rc::shipped();
         rc.set("base", &self.base.display().to_string())?;
         rc.set("run", &self.run().display().to_string())?;
         rc.set("seedship", &hook.display().to_string())?;
