@@ -18,11 +18,14 @@ install:
 	@scripts/install
 
 demo: install
+	@[[ -x target/debug/demo ]] || echo 'building: some minutes, once'
 	@cargo build --quiet $(FEATURES)
 	@target/debug/demo $${SITE:+--site "$$SITE"}
 
 test: install
 	@scripts/rtorrent-sid
+	@# The demonstration is run by a test, which does not build it.
+	@cargo build --quiet $(FEATURES)
 	@nextest=$$(scripts/tool cargo-nextest); \
 	export SEEDSHIP_SKIPPED=$$PWD/.lab/skipped; : > "$$SEEDSHIP_SKIPPED"; \
 	trap 'sort "$$SEEDSHIP_SKIPPED"' EXIT; \

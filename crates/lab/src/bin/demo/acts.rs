@@ -77,10 +77,7 @@ impl<'s> Show<'s> {
         self.drop_into(&release, &[&self.web1, &self.web2])?;
         let pid = self.web2.await_parked(&parking, &release)?;
         parking.kill(pid)?;
-        self.teller.bad(
-            "web2",
-            format_args!("kill -9 {pid}: the hook is dead, half-way through the archive"),
-        );
+        self.teller.bad("web2", format_args!("kill -9 {pid}: the hook dies amid the archive"));
         self.goes_live(&release, 1)?;
         self.answers_go_on()?;
         self.expect_page(&self.web2, VERSIONS[0])?;
@@ -134,7 +131,7 @@ impl<'s> Show<'s> {
         );
         let again = self.web2.seedship(&["finished", &release.torrent.hash])?;
         let line = self.web2.await_refused(&release)?;
-        self.teller.printed("seedship finished HASH  (what the event runs)", "");
+        self.teller.printed("seedship finished HASH  (what rtorrent's event runs)", "");
         self.teller.bad("log", &line);
         let code = again.code.unwrap_or(-1);
         if code != 75 {
@@ -178,7 +175,7 @@ impl<'s> Show<'s> {
     pub(crate) fn side_by_side(&mut self) -> Result<()> {
         self.teller.act(
             "Side by side: three seconds of switching, to and fro, each way",
-            "`rm current; ln -s … current` is quick too; between the two there is no site.",
+            "The same load on both. Between the unlink and the symlink there is no site.",
         );
         let (root, nginx) = self.copy()?;
         let theirs = show::load(self.source, &nginx)?;

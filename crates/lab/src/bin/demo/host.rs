@@ -165,8 +165,15 @@ min_free = "16MiB"
         })
     }
 
+    /// The line of log with this word in it, which must be there.
+    pub(crate) fn said(&self, word: &str) -> Result<String> {
+        let found = self.log.messages()?.into_iter().find(|message| message.text.contains(word));
+        let missing = || Error::new(format!("{}: no line of log says `{word}`", self.name));
+        found.map(|message| message.text).ok_or_else(missing)
+    }
+
     /// What the log says about a release.
-    pub(crate) fn about(&self, release: &Release) -> Result<Vec<Message>> {
+    fn about(&self, release: &Release) -> Result<Vec<Message>> {
         let mut messages = self.log.messages()?;
         messages.retain(|message| message.text.contains(&release.torrent.hash));
         Ok(messages)

@@ -51,6 +51,7 @@ impl Tally {
         row("seedship", ours, self.switched_ours);
         row("unlink + symlink", theirs, self.switched_theirs);
         teller.line("");
+        teller.say("mixed", "would be a body that is not, as a whole, of one release");
         let switches = self.switches_ms.iter().copied();
         teller.say("switch", format_args!("{} ms, at the deploys above", range(switches)));
         let rollbacks = self.rollbacks.iter().map(|took| took.as_secs_f64() * 1e3);

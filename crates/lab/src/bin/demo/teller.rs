@@ -6,7 +6,7 @@ use std::{fmt::Display, io::Write};
 /// The width of a terminal that nobody made wider.
 const WIDTH: usize = 80;
 /// Where the text of a line begins: after who speaks.
-const INDENT: usize = 11;
+const INDENT: usize = 12;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -65,7 +65,7 @@ impl Teller {
 fn said(who: &str, what: &str, style: Style) {
     for (n, line) in wrapped(what, WIDTH - INDENT).enumerate() {
         let who = if n == 0 { who } else { "" };
-        put(format_args!("   {who:<7} {style}{line}{style:#}"));
+        put(format_args!("   {who:<8} {style}{line}{style:#}"));
     }
 }
 
