@@ -4,7 +4,7 @@
 //! (time-out, `kill -9`, Ctrl-C in the demonstration), and a hook may have left its process group
 //! on purpose. So each lab has a **reaper**: a shell that blocks on a pipe from this process. When
 //! the pipe closes, for whatever reason, it kills every process that carries the lab's mark in its
-//! environment, by pid, and removes the directory.
+//! environment or its messages in the lab, by pid, and removes the directory.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -44,12 +44,15 @@ struct Ground {
     counter: AtomicU32,
 }
 
-/// `$1`: the mark. Reads until the pipe closes; twice, for a process may be forking meanwhile.
+/// `$1`: the lab's directory, `$2`: the variable that marks. A server that writes its title where
+/// its environment was (nginx) has lost the mark, but its messages still go to a file of the lab.
+/// Reads until the pipe closes; twice, for a process may be forking meanwhile.
 const REAPER: &str = r#"
 cat > /dev/null
 for round in 1 2; do
-    for entry in $(grep -lzsxF "$2=$1" /proc/[0-9]*/environ); do
-        pid=${entry#/proc/}; kill -KILL "${pid%/environ}" 2> /dev/null
+    for entry in $(grep -lzsxF "$2=$1" /proc/[0-9]*/environ) \
+                 $(find /proc/[0-9]*/fd/2 -maxdepth 0 -lname "$1/*" 2> /dev/null); do
+        pid=${entry#/proc/}; kill -KILL "${pid%%/*}" 2> /dev/null
     done
 done
 rm -rf "$1" || { sleep 0.2; rm -rf "$1"; }
