@@ -20,6 +20,8 @@ install:
 demo: install
 	@[[ -x target/debug/demo ]] || echo 'building: some minutes, once'
 	@cargo build --quiet $(FEATURES)
+	@# What the build wrote is on its way to the disk; the times told below should not be its.
+	@sync --file-system target
 	@target/debug/demo $${SITE:+--site "$$SITE"}
 
 test: install

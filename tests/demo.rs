@@ -8,6 +8,7 @@ use nix::{
 };
 use std::{
     fs,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -56,16 +57,19 @@ impl Demo {
         command
     }
 
-    /// Nothing on disk, and no process whose environment names its directory.
+    /// Nothing on disk, and no process that was started there or writes there.
     fn left_behind(&self) -> Vec<PathBuf> {
         let below = self.temporary.join("seedship-lab-").display().to_string();
         let files = fs::read_dir(&self.temporary).unwrap().map(|entry| entry.unwrap().path());
         let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-        let marked = processes.filter(|process| {
-            let environment = fs::read(process.join("environ")).unwrap_or_default();
-            environment.windows(below.len()).any(|bytes| bytes == below.as_bytes())
-        });
-        files.chain(marked).collect()
+        let of_it = |process: &PathBuf| {
+            let read = |name: &str| fs::read(process.join(name)).unwrap_or_default();
+            let messages = fs::read_link(process.join("fd/2")).unwrap_or_default();
+            let all =
+                [&read("environ"), &read("cmdline"), messages.as_os_str().as_bytes()].concat();
+            all.windows(below.len()).any(|bytes| bytes == below.as_bytes())
+        };
+        files.chain(processes.filter(of_it)).collect()
     }
 
     /// Runs it to its end, which must be a good one, and returns what it told.

@@ -1,6 +1,7 @@
 //! A load generator that reads what it is sent.
 //!
-//! Each thread keeps one connection and asks for one address as fast as it is answered. A page
+//! Each thread keeps one connection and asks for one address as fast as it is answered, unless
+//! told to pause. A page
 //! counts as failed if its status is not 200 or the answer breaks off; as mixed if the caller's
 //! classifier does not know its body as a page of one release. A connection that the server
 //! closed between two requests is opened again, as HTTP allows and every client does; that is no
@@ -55,6 +56,17 @@ impl Load {
         threads: usize,
         known: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::paced(url, threads, Duration::ZERO, known)
+    }
+
+    /// The same, each client pausing after every answer: leaves the machine to those who are
+    /// measured.
+    pub fn paced(
+        url: &str,
+        threads: usize,
+        pause: Duration,
+        known: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
+    ) -> Result<Self> {
         let url = Url::parse(url)?;
         let (shared, known) = (Arc::new(Shared::default()), Arc::new(known));
         let threads = (0..threads)
@@ -62,7 +74,7 @@ impl Load {
                 let (url, shared, known) = (url.clone(), shared.clone(), known.clone());
                 std::thread::Builder::new()
                     .name(format!("load-{n}"))
-                    .spawn(move || shared.run(&url, &*known))
+                    .spawn(move || shared.run(&url, pause, &*known))
             })
             .collect::<std::io::Result<Vec<_>>>()
             .during("start the load")?;
@@ -101,7 +113,7 @@ impl Drop for Load {
 }
 
 impl Shared {
-    fn run(&self, url: &Url, known: &(impl Fn(&[u8]) -> bool + ?Sized)) {
+    fn run(&self, url: &Url, pause: Duration, known: &(impl Fn(&[u8]) -> bool + ?Sized)) {
         let mut client = Client { url: url.clone(), connection: None };
         while !self.stop.load(Ordering::Relaxed) {
             let begin = Instant::now();
@@ -119,6 +131,9 @@ impl Shared {
                 }),
                 Ok((status, _)) => self.count(&self.failed, || format!("status {status}")),
                 Err(failure) => self.count(&self.failed, || failure.to_string()),
+            }
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
             }
         }
     }

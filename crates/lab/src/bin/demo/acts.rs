@@ -60,7 +60,7 @@ impl<'s> Show<'s> {
         }
         self.teller.say(
             "load",
-            "from now to the end, both are asked without a pause, and every body is read",
+            "from now to the end both are asked thousands of times a second, and every body is read",
         );
         Ok(())
     }
@@ -83,8 +83,8 @@ impl<'s> Show<'s> {
         self.expect_page(&self.web2, VERSIONS[0])?;
         self.teller.good("web2", "still serves 1.0, whole");
         let sweep = self.web2.good(&["sweep"])?;
-        self.teller
-            .printed("seedship sweep          (a timer does it every ten minutes)", &sweep.stdout);
+        self.teller.printed("seedship sweep  (a timer runs it every ten minutes)", &sweep.stdout);
+        self.teller.say("log", self.web2.said("unfinished")?);
         self.goes_live(&release, 2)
     }
 

@@ -153,7 +153,7 @@ min_free = "16MiB"
         wanted: impl Fn(&Message) -> Result<bool>,
     ) -> Result<String> {
         let what = format!("{}: the hook tells of {}", self.name, release.version);
-        await_until(what, patience(release)?, || {
+        let awaited = await_until(what, patience(release)?, || {
             // 0.9.8 sleeps to the next full second unless somebody calls.
             let _ = self.node.number("d.complete", &release.torrent.hash);
             for message in self.about(release)? {
@@ -162,7 +162,17 @@ min_free = "16MiB"
                 }
             }
             Ok(None)
-        })
+        });
+        awaited.map_err(|late| self.where_it_stands(late, release))
+    }
+
+    /// Adds to a time-out how far the download and the deploy came.
+    fn where_it_stands(&self, late: Error, release: &Release) -> Error {
+        let ask = |method| self.node.number(method, &release.torrent.hash).unwrap_or(-1);
+        let (complete, peers) = (ask("d.complete"), ask("d.peers_connected"));
+        let lines = self.log.messages().unwrap_or_default();
+        let last = lines.last().map_or("nothing", |message| &message.text);
+        Error::new(format!("{late}; complete {complete}, peers {peers}, last in the log: {last}"))
     }
 
     /// The line of log with this word in it, which must be there.
@@ -189,15 +199,13 @@ min_free = "16MiB"
 
     /// Waits for the hook at the checkpoint and returns its process id.
     pub(crate) fn await_parked(&self, parking: &Parking, release: &Release) -> Result<i32> {
-        let what = format!(
-            "{}: the hook at `{}` (is it built with --features seedship/checkpoints?)",
-            self.name,
-            parking.asked.display()
-        );
-        await_until(what, patience(release)?, || {
+        let features = "is it built with --features seedship/checkpoints?";
+        let what = format!("{}: the hook at a kill point ({features})", self.name);
+        let awaited = await_until(what, patience(release)?, || {
             let _ = self.node.number("d.complete", &release.torrent.hash);
             Ok(fs::read_to_string(&parking.reached).ok().and_then(|pid| pid.parse().ok()))
-        })
+        });
+        awaited.map_err(|late| self.where_it_stands(late, release))
     }
 }
 
@@ -218,7 +226,7 @@ impl Parking {
 
 /// How long a download and its deploy may take: generous, for a busy machine.
 fn patience(release: &Release) -> Result<Duration> {
-    Ok(Duration::from_secs(30 + release.size()? / (4 << 20)))
+    Ok(Duration::from_secs(60 + release.size()? / (4 << 20)))
 }
 
 /// A program that was built together with this one.

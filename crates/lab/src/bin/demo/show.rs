@@ -13,12 +13,15 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 /// What may go live.
 pub(crate) const VERSIONS: [&str; 2] = ["1.0", "2.0"];
 /// Connections for each web server.
-const CONNECTIONS: usize = 2;
+const CONNECTIONS: usize = 4;
+/// After each answer, so that a machine with two cores has time left for what is shown.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// Everybody who plays. What is dropped first is ended first: the load before what it asks.
 pub(crate) struct Show<'s> {
@@ -118,7 +121,7 @@ pub(crate) fn load(source: &Source, nginx: &Nginx) -> Result<Vec<Load>> {
     let each = (CONNECTIONS / pages.len()).max(1);
     let start = |(path, bodies): (&str, Vec<Vec<u8>>)| {
         let known = move |body: &[u8]| bodies.iter().any(|known| known == body);
-        Load::start(&nginx.url(path), each, known)
+        Load::paced(&nginx.url(path), each, PAUSE, known)
     };
     pages.into_iter().map(start).collect()
 }

@@ -36,16 +36,16 @@ impl Tally {
     pub(crate) fn told(&self, teller: &Teller, ours: &Counts, theirs: &Counts) -> Result<()> {
         let row = |name: &str, counts: &Counts, switches: u64| {
             teller.line(format_args!(
-                "   {name:<18}{:>12}{:>10}{:>10}{:>18}",
+                "   {name:<18}{:>12}{:>10}{:>10}{:>10}",
                 grouped(counts.requests),
                 grouped(counts.failed),
                 grouped(counts.mixed),
                 grouped(switches)
             ));
         };
-        let head = ["requests", "failed", "mixed", "switched in 3 s"];
+        let head = ["requests", "failed", "mixed", "switched"];
         teller.line(format_args!(
-            "   {:<18}{:>12}{:>10}{:>10}{:>18}",
+            "   {:<18}{:>12}{:>10}{:>10}{:>10}",
             "", head[0], head[1], head[2], head[3]
         ));
         row("seedship", ours, self.switched_ours);
