@@ -157,13 +157,15 @@ min_free = "16MiB"
             // 0.9.8 sleeps to the next full second unless somebody calls.
             let _ = self.node.number("d.complete", &release.torrent.hash);
             for message in self.about(release)? {
-                if wanted(&message)? {
-                    return Ok(Some(message.text));
+                match wanted(&message) {
+                    Ok(false) => {}
+                    Ok(true) => return Ok(Some(Ok(message.text))),
+                    Err(unwanted) => return Ok(Some(Err(unwanted))),
                 }
             }
             Ok(None)
         });
-        awaited.map_err(|late| self.where_it_stands(late, release))
+        awaited.map_err(|late| self.where_it_stands(late, release))?
     }
 
     /// Adds to a time-out how far the download and the deploy came.

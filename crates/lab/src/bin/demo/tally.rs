@@ -52,6 +52,9 @@ impl Tally {
         row("unlink + symlink", theirs, self.switched_theirs);
         teller.line("");
         teller.say("mixed", "would be a body that is not, as a whole, of one release");
+        if theirs.failed == 0 {
+            teller.say("luck", "nobody asked between an unlink and its symlink this time");
+        }
         let switches = self.switches_ms.iter().copied();
         teller.say("switch", format_args!("{} ms, at the deploys above", range(switches)));
         let rollbacks = self.rollbacks.iter().map(|took| took.as_secs_f64() * 1e3);
