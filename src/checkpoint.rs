@@ -1,7 +1,7 @@
 //! Named kill points. In a build with the feature `checkpoints`, a process that reaches one for
 //! which `$SEEDSHIP_CHECKPOINTS/<name>` exists writes its pid to `<name>.reached` beside it and
-//! parks until it is killed: no destructor runs, as after a power cut. In every other build this
-//! is nothing at all.
+//! parks until it is killed (no destructor runs, as after a power cut) or until `<name>.go` is
+//! there, for what a test does to it meanwhile. In every other build this is nothing at all.
 
 /// Marks a point between two durable steps.
 #[cfg(not(feature = "checkpoints"))]
@@ -21,9 +21,8 @@ pub fn reach(name: &str) {
     // Written elsewhere and renamed: whoever waits for the file finds the whole pid in it.
     let done = std::fs::write(&written, std::process::id().to_string())
         .and_then(|()| std::fs::rename(&written, reached));
-    if done.is_ok() {
-        loop {
-            std::thread::park();
-        }
+    let go = asked.with_file_name(format!("{name}.go"));
+    while done.is_ok() && !go.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
