@@ -122,11 +122,22 @@ impl Error {
 
     /// An I/O error on a path: no permission and read-only are 77, everything else 74.
     pub fn io(verb: &'static str, path: impl AsRef<Path>, cause: &io::Error) -> Self {
-        let exit = match cause.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Exit::Permission,
-            _ => Exit::Io,
+        use io::ErrorKind as Kind;
+        let (exit, hint) = match cause.kind() {
+            Kind::PermissionDenied => (
+                Exit::Permission,
+                Some("compare owners and modes on the way there (`namei -l`) with who runs this"),
+            ),
+            Kind::ReadOnlyFilesystem => {
+                (Exit::Permission, Some("mount that file system writable again"))
+            }
+            Kind::StorageFull | Kind::QuotaExceeded => {
+                (Exit::Io, Some("free bytes or inodes there: `df -h` and `df -i` say which"))
+            }
+            _ => (Exit::Io, None),
         };
-        Self::new(exit, verb, quoted(path), plain(cause))
+        let hint = hint.map(str::to_owned);
+        Self { hint, ..Self::new(exit, verb, quoted(path), plain(cause)) }
     }
 
     /// Adds what an operator can do about it.

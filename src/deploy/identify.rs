@@ -62,11 +62,13 @@ pub fn identify<'c>(config: &'c Config, hash: InfoHash, torrent: &[u8]) -> Resul
 }
 
 fn unauthentic(hash: InfoHash, cause: &AuthError) -> Error {
-    let exit = match cause {
-        AuthError::Mismatch { .. } => Exit::NotFound,
-        AuthError::Parse(_) => Exit::Payload,
+    let (exit, hint) = match cause {
+        AuthError::Mismatch { .. } => {
+            (Exit::NotFound, "name the info hash that belongs to the .torrent, or its own .torrent")
+        }
+        AuthError::Parse(_) => (Exit::Payload, "make the torrent anew, as a v1 or hybrid one"),
     };
-    Error::new(exit, "take", format!("the .torrent of {hash}"), cause).unrecorded()
+    Error::new(exit, "take", format!("the .torrent of {hash}"), cause).hint(hint).unrecorded()
 }
 
 impl Job<'_> {

@@ -98,6 +98,7 @@ fn agree(kind: Kind, torrent: &Metainfo, bytes: &mut Proven) -> Result<()> {
 /// The payload, or an entry of it, is refused for good.
 fn refuse(thing: &[u8], cause: impl Display) -> Error {
     Error::new(Exit::Payload, "unpack", format!("`{}`", escaped(thing)), cause)
+        .hint("publish a corrected one; or correct the app's settings, and it is tried again")
 }
 
 /// An error that came out of a stream of `thing`: one of our own that went through it, the

@@ -17,7 +17,10 @@ pub(super) fn unnamed(dir: BorrowedFd<'_>) -> Result<File> {
         Ok(fd) => return Ok(File::from(fd)),
         // Older overlays and some network file systems have no O_TMPFILE.
         Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {}
-        Err(e) => return Err(Error::io("make", "an unnamed file", &e.into())),
+        Err(e) => {
+            let error = Error::io("make", ".", &e.into());
+            return Err(Error { thing: "an unnamed file in the app's root".to_owned(), ..error });
+        }
     }
     let name = format!(".unnamed-{}", std::process::id());
     let made = openat(dir, name.as_str(), flags | OFlag::O_CREAT | OFlag::O_EXCL, mode);

@@ -88,6 +88,7 @@ fn name(torrent: &Metainfo) -> String {
 /// The payload is not what the torrent says: a peer can cure it, so it is tried again.
 fn damaged(thing: impl std::fmt::Display, cause: impl std::fmt::Display) -> Error {
     Error::new(Exit::Again, "verify", thing, cause)
+        .hint("let rtorrent check its hash (Ctrl-R) and fetch it again; then a sweep lands it")
 }
 
 #[cfg(test)]
