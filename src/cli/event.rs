@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     deploy::{self, Env, Identified, Job, Source, Subject},
     error::{Context, Error, Exit, Result, quoted},
+    report,
     rtorrent::{self, Client, Download},
     sweep,
 };
@@ -47,7 +48,8 @@ pub(super) fn finished(
         session: config.rtorrent.session.clone(),
         lock_wait: None,
     };
-    let told = |result: Result<u8>| result.inspect_err(|e| deploy::tell_unidentified(hash, e));
+    // What is said of a torrent before its app is known.
+    let unidentified = |error: Error| Ok(output.fail_of(Some(hash), &error));
     let rtorrent = finished.torrent.is_none().then(|| client(&config));
     let found = match (&finished.torrent, &finished.payload, &rtorrent) {
         (Some(torrent), Some(payload), _) => by_hand(&config, torrent, payload),
@@ -56,7 +58,7 @@ pub(super) fn finished(
     };
     let found = match found {
         Ok(found) => found,
-        Err(error) => return told(Err(error)),
+        Err(error) => return unidentified(error),
     };
     let job = match deploy::identify(&config, hash, &found.torrent) {
         Ok(Identified::Job(job)) => job,
@@ -64,8 +66,12 @@ pub(super) fn finished(
             log::debug!("no app takes torrent `{name}`");
             return Ok(Exit::Done.code());
         }
-        Err(error) => return told(Err(error)),
+        Err(error) => return unidentified(error),
     };
+    if args.as_owner.is_some() && user::is_anothers(job.app) {
+        log::debug!("{job} is another user's");
+        return Ok(Exit::Done.code());
+    }
     if finished.dry_run {
         return foresee(&job, &env, output);
     }
@@ -77,6 +83,13 @@ pub(super) fn finished(
         false => Err(incomplete(hash)),
     };
     let outcome = deploy::tell(&Subject::from(&*job), outcome, rtorrent, &env);
+    output.object(&match &outcome {
+        Ok(done) => json!({
+            "app": job.app.name, "version": job.version, "hash": hash.to_string(),
+            "outcome": done.word(), "exit": done.exit(),
+        }),
+        Err(error) => report::in_json(error),
+    });
     Ok(outcome.map_or_else(|e| e.exit, |outcome| outcome.exit()).code())
 }
 
@@ -102,7 +115,9 @@ fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
     if size > config.torrent_limit() {
         let cause =
             format!("it has {size} bytes, and limits.torrent is {}", config.torrent_limit());
-        return Err(Error::new(Exit::Payload, "read", quoted(torrent), cause).unrecorded());
+        return Err(Error::new(Exit::Payload, "read", quoted(torrent), cause)
+            .hint("raise it in the configuration if the torrent is right")
+            .unrecorded());
     }
     let torrent = fs::read(torrent).on("read", torrent)?;
     let payload = std::path::absolute(payload).on("find", payload)?;
@@ -113,7 +128,10 @@ fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
 fn ask(config: &Config, hash: InfoHash, rtorrent: &Client) -> Result<Found> {
     let (download, reachable) = match patiently(|| rtorrent.download(hash)) {
         Ok(Some(download)) => (download, true),
-        Ok(None) => return Err(unknown(hash, "rtorrent has no such download")),
+        Ok(None) => {
+            return Err(unknown(hash, "rtorrent has no such download")
+                .hint("[rtorrent] scgi in the configuration must be of the rtorrent that has it"));
+        }
         Err(unreachable) => (in_session(config, hash).ok_or(unreachable)?, false),
     };
     let session = &config.rtorrent.session;

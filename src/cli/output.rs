@@ -1,6 +1,7 @@
 //! How a command answers: text for people, or one JSON object.
 
 use crate::{error::Error, report};
+use metainfo::InfoHash;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
@@ -17,13 +18,21 @@ impl Output {
     /// Answers a person with `text`, or a machine with `object`. A reader that went away is no
     /// error of ours.
     pub(super) fn answer(&self, text: impl std::fmt::Display, object: &impl Serialize) {
-        let mut out = anstream::stdout();
-        let _ = match self.json {
-            true => serde_json::to_string_pretty(object)
-                .map_err(std::io::Error::from)
-                .and_then(|object| writeln!(out, "{object}")),
-            false => writeln!(out, "{}", text.to_string().trim_end_matches('\n')),
-        };
+        match self.json {
+            true => self.object(object),
+            false => {
+                let text = text.to_string();
+                let _ = writeln!(anstream::stdout(), "{}", text.trim_end_matches('\n'));
+            }
+        }
+    }
+
+    /// Answers a machine; a person was told in another way.
+    pub(super) fn object(&self, object: &impl Serialize) {
+        if self.json {
+            let object = serde_json::to_string_pretty(object).map_err(std::io::Error::from);
+            let _ = object.and_then(|object| writeln!(anstream::stdout(), "{object}"));
+        }
     }
 
     /// Colours are shown: on a terminal, and where nobody asked for none.
@@ -36,11 +45,17 @@ impl Output {
 
     /// Tells a failure and returns its exit code.
     pub(super) fn fail(&self, error: &Error) -> u8 {
-        report::line_of(error).unseen(report::level_of(error));
-        if self.json {
-            self.answer("", &report::in_json(error));
-        } else {
-            let _ = writeln!(anstream::stderr(), "{}", report::for_people(error));
+        self.fail_of(None, error)
+    }
+
+    /// The same of a torrent.
+    pub(super) fn fail_of(&self, hash: Option<InfoHash>, error: &Error) -> u8 {
+        report::line_of(error).maybe("hash", hash).unseen(report::level_of(error));
+        match self.json {
+            true => self.object(&report::in_json(error)),
+            false => {
+                let _ = writeln!(anstream::stderr(), "{}", report::for_people(error));
+            }
         }
         error.exit.code()
     }

@@ -3,7 +3,7 @@
 //! One user writes an app: the owner of its root. Root becomes that user before anything else is
 //! read, or has one child do so for each owner.
 
-use super::args::Args;
+use super::args::{Args, Command};
 use crate::{
     config::{App, Config},
     error::{Error, Exit, Result},
@@ -34,59 +34,64 @@ pub(super) fn operator() -> Result<Operator> {
 
 /// What root does with a command that is for all apps.
 pub(super) enum Work {
-    /// This process does it, for the apps that are left in the configuration.
+    /// This process does it, for the apps whose roots its user owns.
     Here(Box<Config>),
     /// Children did it; the first exit code that was not 0.
     Done(u8),
 }
 
-/// Divides the apps by owner: an ordinary user goes on with all of them, root goes on as their
-/// owner if there is one, and else has a child for each.
-pub(super) fn divide(mut config: Config, args: &Args, typed: &[OsString]) -> Result<Work> {
+/// Divides the work by the owners of the roots: an ordinary user goes on alone, root goes on as
+/// their owner if there is one, and else has a child for each. Every process keeps all apps of the
+/// configuration, for which app a torrent is for depends on all of them; each leaves alone what is
+/// not its own.
+pub(super) fn divide(config: Config, args: &Args, typed: &[OsString]) -> Result<Work> {
     if !geteuid().is_root() {
         return Ok(Work::Here(Box::new(config)));
     }
-    let mut owners: Vec<(Owner, Vec<String>)> = Vec::new();
-    for app in &config.apps {
-        let owner = match process::owner_of(&app.root) {
-            Ok(owner) => owner,
-            // Told when the app is worked on.
-            Err(_) => continue,
-        };
-        match owners.iter_mut().find(|(known, _)| known.uid == owner.uid) {
-            Some((_, apps)) => apps.push(app.name.clone()),
-            None => owners.push((owner, vec![app.name.clone()])),
-        }
-    }
+    // A root that is not there is told when its app is worked on.
+    let owners = config.apps.iter().filter_map(|app| process::owner_of(&app.root).ok());
+    let mut owners: Vec<Owner> = owners.collect();
+    owners.sort_by_key(|owner| owner.uid);
+    owners.dedup_by_key(|owner| owner.uid);
     if let Some(uid) = args.as_owner {
-        let (owner, apps) =
-            owners.into_iter().find(|(owner, _)| owner.uid == uid).ok_or_else(|| {
-                Error::new(
-                    Exit::NotFound,
-                    "work for",
-                    format!("user #{uid}"),
-                    "no app's root is theirs",
-                )
-            })?;
-        config.apps.retain(|app| apps.contains(&app.name));
-        process::become_owner(&owner)?;
-        return Ok(Work::Here(Box::new(config)));
+        owners.retain(|owner| owner.uid == uid);
+        if owners.is_empty() {
+            let (user, cause) = (format!("user #{uid}"), "no app's root is theirs");
+            return Err(Error::new(Exit::NotFound, "work for", user, cause)
+                .hint("the root of an app changed hands just now: try again"));
+        }
     }
     match owners.as_slice() {
         [] => Ok(Work::Here(Box::new(config))),
-        [(owner, _)] => {
+        [owner] => {
             process::become_owner(owner)?;
             Ok(Work::Here(Box::new(config)))
         }
-        _ => children(&owners, typed),
+        _ => children(&owners, &args.command, typed),
     }
 }
 
-fn children(owners: &[(Owner, Vec<String>)], typed: &[OsString]) -> Result<Work> {
+/// The app is another user's to work on. One whose root is not there is nobody's: whoever comes
+/// first says so.
+pub(super) fn is_anothers(app: &App) -> bool {
+    process::owner_of(&app.root).is_ok_and(|owner| owner.uid != geteuid().as_raw())
+}
+
+fn children(owners: &[Owner], command: &Command, typed: &[OsString]) -> Result<Work> {
     let mut first = 0;
-    for (owner, _) in owners {
+    for owner in owners {
         let code = process::run_as(owner, typed.get(1..).unwrap_or_default())?;
         first = if first == 0 { code } else { first };
+        if matches!(command, Command::Finished(_)) && is_the_same_for_all(code) {
+            break;
+        }
     }
     Ok(Work::Done(first))
+}
+
+/// A torrent is for one app. Its event failed in a way that has nothing to do with what one user
+/// may read or reach: another would only say it again.
+fn is_the_same_for_all(code: u8) -> bool {
+    let by_rights = [Exit::Done, Exit::Unreachable, Exit::Io, Exit::Permission];
+    !by_rights.iter().any(|exit| exit.code() == code)
 }

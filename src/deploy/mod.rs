@@ -13,7 +13,7 @@ mod tell;
 
 pub use foresee::{Would, foresee, is_unfinished};
 pub use identify::{Identified, Job, identify};
-pub use tell::{Subject, tell, tell_app, tell_unidentified};
+pub use tell::{Subject, tell, tell_app};
 
 use crate::{
     choose::{self, Decision, Rules, Stay},
@@ -86,6 +86,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// One word, for the history, rtorrent's custom field and machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Live { .. } => "live",
+            Self::Landed { .. } => "landed",
+            Self::Superseded => "superseded",
+            Self::Already(_) => "already",
+            Self::Overruled => "overruled",
+            Self::Returned(_) => "returned",
+        }
+    }
+
     /// The state that was decided before, if there was nothing to do.
     fn state(self) -> Option<State> {
         match self {
@@ -155,7 +167,9 @@ fn decided(job: &Job<'_>, known: Option<&Record>) -> Result<Option<Outcome>> {
         }
         State::Refused { exit, reason, digest } if *digest == job.app.digest => {
             let exit = Exit::from_code(*exit).unwrap_or(Exit::Payload);
-            Err(Error::new(exit, "deploy", job, format!("refused before: {reason}")).unrecorded())
+            Err(Error::new(exit, "deploy", job, format!("refused before: {reason}"))
+                .hint("it is tried again when the app's settings change")
+                .unrecorded())
         }
         _ => Ok(None),
     }

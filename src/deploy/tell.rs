@@ -47,7 +47,7 @@ pub fn tell(
 ) -> Result<Outcome> {
     match &outcome {
         Ok(Outcome::Already(_)) => {}
-        Ok(done) => remember(job, event_of(done), from_of(done), note_of(done), env),
+        Ok(done) => remember(job, done.word(), from_of(done), note_of(done), env),
         Err(error) => remember(job, "failed", None, Some(error.to_string()), env),
     }
     let (level, line) = match &outcome {
@@ -64,25 +64,9 @@ pub fn tell(
     outcome
 }
 
-/// Tells of a torrent for which no app could be named.
-pub fn tell_unidentified(hash: InfoHash, error: &Error) {
-    report::line_of(error).field("hash", hash).log(report::level_of(error));
-}
-
 /// Tells of an app that could not be worked on at all.
 pub fn tell_app(app: &App, error: &Error) {
     report::line_of(error).field("app", &app.name).log(report::level_of(error));
-}
-
-fn event_of(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Live { .. } => "live",
-        Outcome::Landed { .. } => "landed",
-        Outcome::Superseded => "superseded",
-        Outcome::Already(_) => "already",
-        Outcome::Overruled => "overruled",
-        Outcome::Returned(_) => "returned",
-    }
 }
 
 fn from_of(outcome: &Outcome) -> Option<String> {
@@ -132,7 +116,7 @@ fn sentence(job: &Subject<'_>, outcome: &Outcome) -> Line {
 fn show(job: &Subject<'_>, outcome: &Result<Outcome>, rtorrent: &Client, now: Unix) {
     let state = match outcome {
         Ok(Outcome::Already(State::Good)) => return,
-        Ok(done) => event_of(done).to_owned(),
+        Ok(done) => done.word().to_owned(),
         Err(error) => format!("failed ({})", error.exit.code()),
     };
     let Some(hash) = job.hash else { return };
