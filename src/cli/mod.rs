@@ -36,15 +36,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let typed: Vec<OsString> = args.collect();
     let args = match Args::try_parse_from(&typed) {
         Ok(args) => args,
-        Err(error) => {
-            // What goes to stdout is help that was asked for; a closed pipe is nobody's error.
-            let _ = error.print();
-            if error.use_stderr() {
-                log_usage(&typed, &error);
-            }
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            return ExitCode::from(exit.code());
-        }
+        Err(error) => return ExitCode::from(untaken(&typed, &error).code()),
     };
     if args.command.is_unattended() {
         process::detach();
@@ -57,19 +49,31 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// What rtorrent or a timer got wrong is seen by nobody but syslog.
-fn log_usage(typed: &[OsString], error: &clap::Error) {
-    let unattended = typed.iter().any(|word| word == "finished" || word == "sweep");
-    if !unattended || std::io::stderr().is_terminal() {
-        return;
+/// Arguments that are no command: help that was asked for, or a mistake. A closed pipe is nobody's
+/// error.
+fn untaken(typed: &[OsString], error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::Done;
     }
-    let Log { facility, level, socket } = Log::default();
-    report::start(&socket, facility.into(), level);
     let text = error.to_string();
     let cause = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let error = Error::new(Exit::Usage, "read", "the arguments", cause)
-        .hint("the event must call `seedship finished HASH`, a timer `seedship sweep`");
-    report::line_of(&error).unseen(log::Level::Error);
+    let mistake = Error::new(Exit::Usage, "read", "the arguments", cause);
+    match typed.iter().any(|word| word == "--json") {
+        true => Output::new(true).object(&report::in_json(&mistake)),
+        false => {
+            let _ = error.print();
+        }
+    }
+    // What rtorrent or a timer got wrong is seen by nobody but syslog.
+    let unattended = typed.iter().any(|word| word == "finished" || word == "sweep");
+    if unattended && !std::io::stderr().is_terminal() {
+        let Log { facility, level, socket } = Log::default();
+        report::start(&socket, facility.into(), level);
+        let hint = "the event must call `seedship finished HASH`, a timer `seedship sweep`";
+        report::line_of(&mistake.hint(hint)).unseen(log::Level::Error);
+    }
+    Exit::Usage
 }
 
 fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
