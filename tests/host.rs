@@ -111,6 +111,21 @@ impl<'l> Host<'l> {
         self.run(&["finished", &torrent.hash, "--torrent", file, "--payload", payload])
     }
 
+    /// A finished download in the session directory of an rtorrent that does not run.
+    pub(crate) fn in_session(&self, torrent: &Torrent, directory: &Path) {
+        let session = self.lab.folder("node/session").unwrap();
+        let file = session.join(format!("{}.torrent", torrent.hash));
+        torrent.write_to(&file).unwrap();
+        let directory = directory.to_str().unwrap();
+        let state = format!("d8:completei1e9:directory{}:{directory}e", directory.len());
+        fs::write(file.with_extension("torrent.rtorrent"), state).unwrap();
+    }
+
+    /// The configuration's file.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// The root of an app.
     pub(crate) fn root(&self, app: &str) -> PathBuf {
         self.lab.path().join("www").join(app)
@@ -147,6 +162,15 @@ impl<'l> Host<'l> {
         let record = self.record(app, hash)?;
         let state = record.lines().find_map(|line| line.strip_prefix("state = "))?;
         Some(state.trim_matches('"').to_owned())
+    }
+
+    /// Makes a waiting record due now.
+    pub(crate) fn is_due(&self, app: &str, hash: &str) {
+        let file = self.root(app).join(format!(".seedship/records/{}.toml", hash.to_uppercase()));
+        let record = fs::read_to_string(&file).unwrap();
+        let (before, rest) = record.split_once("not_before = ").unwrap();
+        let (_, after) = rest.split_once('\n').unwrap();
+        fs::write(file, format!("{before}not_before = 0\n{after}")).unwrap();
     }
 
     /// Every line of log so far that is not debug, without its header.

@@ -8,9 +8,14 @@
 )]
 
 mod demo;
+mod bad_input;
+mod configuration;
 mod event;
 mod host;
 mod layers;
+mod logging;
+mod memory;
+mod privileges;
 mod rc;
 mod reader;
 mod rtorrent;

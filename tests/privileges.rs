@@ -1,0 +1,279 @@
+//! Whose rights: root works as the owner of each root, everybody else is told what to type, and no
+//! umask changes what the world may read.
+
+use crate::{
+    event::packed,
+    host::{Host, Run, SHOP},
+};
+use lab::{Kind, Lab, Torrent, as_ordinary_user, as_root, site, skip};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const NOBODY: u32 = 65534;
+/// A user that no passwd knows, and a group of its own.
+const STRANGER: u32 = 45_987;
+
+/// Skips what only root can try.
+fn root_only() -> bool {
+    if !as_root() {
+        skip("only root can become other users");
+    }
+    as_root()
+}
+
+/// Two apps of two owners, and a payload for each.
+fn two(lab: &Lab) -> (Host<'_>, [(Torrent, PathBuf); 2]) {
+    let blog = SHOP.replace("shop", "blog");
+    let host = Host::new(lab, &format!("{SHOP}{blog}"));
+    own(&host.root("shop"), NOBODY);
+    own(&host.root("blog"), STRANGER);
+    let releases = ["shop", "blog"].map(|app| release(lab, app, "1.0"));
+    (host, releases)
+}
+
+fn release(lab: &Lab, app: &str, version: &str) -> (Torrent, PathBuf) {
+    packed(lab, &site::small(version), Kind::TarZst, &format!("{app}-{version}"))
+}
+
+fn own(path: &Path, id: u32) {
+    site::run(Command::new("chown").args(["-R", &format!("{id}:{id}")]).arg(path)).unwrap();
+}
+
+/// Everything at and below a path.
+fn below(path: &Path) -> Vec<(PathBuf, fs::Metadata)> {
+    let mut found = vec![(path.to_owned(), path.symlink_metadata().unwrap())];
+    if found[0].1.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            found.extend(below(&entry.unwrap().path()));
+        }
+    }
+    found
+}
+
+/// Everything in a root is its owner's, and the owner's group's.
+fn all_owned(root: &Path, id: u32) {
+    let found = below(root);
+    assert!(found.len() > 30, "{found:#?}");
+    for (path, is) in found {
+        assert_eq!((is.uid(), is.gid()), (id, id), "{}", path.display());
+    }
+}
+
+#[test]
+fn root_deploys_as_the_owner_of_each_root() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let (host, releases) = two(&lab);
+    for (torrent, payload) in &releases {
+        let before = host.log().len();
+        let run = host.finished(torrent, payload);
+        let said = host.log().split_off(before);
+        assert_eq!((run.code, said.len()), (0, 1), "{run:?} {said:#?}");
+    }
+    for (app, id) in [("shop", NOBODY), ("blog", STRANGER)] {
+        assert_eq!(host.current(app).as_deref(), Some("releases/1.0"));
+        all_owned(&host.root(app), id);
+    }
+}
+
+#[test]
+fn roots_sweep_has_a_child_for_each_owner() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let (host, releases) = two(&lab);
+    for (torrent, payload) in &releases {
+        host.in_session(torrent, payload.parent().unwrap());
+    }
+    host.good(&["sweep"]);
+    for (app, id) in [("shop", NOBODY), ("blog", STRANGER)] {
+        assert_eq!(host.current(app).as_deref(), Some("releases/1.0"));
+        all_owned(&host.root(app), id);
+    }
+    // One owner's trouble is the exit code, and no other owner's.
+    for app in ["shop", "blog"] {
+        let (torrent, payload) = release(&lab, app, "2.0");
+        host.in_session(&torrent, payload.parent().unwrap());
+    }
+    let blocked = host.root("blog").join("releases");
+    fs::set_permissions(&blocked, fs::Permissions::from_mode(0o555)).unwrap();
+    let run = host.run(&["sweep"]);
+    assert_eq!(run.code, 77, "{run:?}");
+    assert_eq!(host.current("shop").as_deref(), Some("releases/2.0"));
+    assert_eq!(host.current("blog").as_deref(), Some("releases/1.0"));
+}
+
+#[test]
+fn root_rolls_back_as_the_owner() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let (host, [(torrent, payload), _]) = two(&lab);
+    assert_eq!(host.finished(&torrent, &payload).code, 0);
+    let (torrent, payload) = release(&lab, "shop", "2.0");
+    assert_eq!(host.finished(&torrent, &payload).code, 0);
+    host.good(&["rollback", "shop"]);
+    assert_eq!(host.current("shop").as_deref(), Some("releases/1.0"));
+    host.good(&["hold", "shop", "--reason", "tea"]);
+    host.good(&["unhold", "shop"]);
+    host.good(&["activate", "shop", "2.0"]);
+    host.good(&["prune", "shop"]);
+    all_owned(&host.root("shop"), NOBODY);
+}
+
+#[test]
+fn what_fails_for_every_owner_alike_is_told_once() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let (host, [(torrent, payload), (other, _)]) = two(&lab);
+    let file = lab.path().join("other.torrent");
+    other.write_to(&file).unwrap();
+    let args = ["finished", &torrent.hash, "--torrent", file.to_str().unwrap(), "--payload"];
+    let run = host.run(&[&args[..], &[payload.to_str().unwrap()]].concat());
+    assert_eq!(run.code, 66, "{run:?}");
+    assert_eq!(host.log().len(), 1, "{:#?}", host.log());
+}
+
+#[test]
+fn a_torrent_is_for_the_closest_pattern_whoever_owns_the_others() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let shop = SHOP.replace("{version}", "{tag}");
+    let admin = shop.replace("shop", "shop-admin");
+    let host = Host::new(&lab, &format!("{shop}{admin}"));
+    own(&host.root("shop"), NOBODY);
+    own(&host.root("shop-admin"), STRANGER);
+    let (torrent, payload) = release(&lab, "shop-admin", "1.0");
+    let run = host.finished(&torrent, &payload);
+    assert_eq!(run.code, 0, "{run:?} {:#?}", host.log());
+    assert_eq!(host.current("shop"), None);
+    assert_eq!(host.current("shop-admin").as_deref(), Some("releases/1.0"));
+    assert_eq!(host.log().len(), 1, "{:#?}", host.log());
+}
+
+#[test]
+fn another_user_is_told_what_to_type() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, SHOP);
+    // A path that an ordinary user may reach: cargo's own may be closed.
+    own(&host.root("shop"), 1);
+    let (torrent, payload) = release(&lab, "shop", "1.0");
+    assert_eq!(host.finished(&torrent, &payload).code, 0);
+    let binary = lab.path().join("seedship");
+    fs::copy(crate::host::SEEDSHIP, &binary).unwrap();
+    let commands: [&[&str]; 5] = [
+        &["rollback", "shop"],
+        &["activate", "shop", "1.0"],
+        &["hold", "shop"],
+        &["unhold", "shop"],
+        &["prune", "shop"],
+    ];
+    let run = |args: &[&str]| {
+        let mut other = as_ordinary_user(&binary);
+        Run::of(other.args(args).env("SEEDSHIP_CONFIG", host.config()).output().unwrap())
+    };
+    for args in commands {
+        let run = run(args);
+        assert_eq!(run.code, 77, "{args:?} {run:?}");
+        assert!(run.stderr.contains("hint: sudo -u daemon seedship "), "{run:?}");
+        let told = host.log();
+        assert!(told.last().unwrap().contains("belongs to `daemon`"), "{told:#?}");
+    }
+    let file = lab.path().join(format!("{}.torrent", torrent.hash));
+    let (file, payload) = (file.to_str().unwrap(), payload.to_str().unwrap());
+    let event = run(&["finished", &torrent.hash, "--torrent", file, "--payload", payload]);
+    assert_eq!(event.code, 77, "{event:?}");
+    // A user that has no name is named by number, quoted: a shell would take `#` for a comment.
+    own(&host.root("shop"), STRANGER);
+    let said = run(&["rollback", "shop"]);
+    assert!(said.stderr.contains("hint: sudo -u '#45987' seedship "), "{said:?}");
+    // A sweep takes what is the caller's own: here, nothing.
+    own(&host.root("shop"), 1);
+    assert_eq!(run(&["status", "shop"]).code, 77, "`.seedship` is for the root's group");
+    let swept = run(&["sweep"]);
+    assert_ne!(swept.code, 77, "{swept:?}");
+}
+
+/// Modes as a release must have them, by the kind of entry.
+fn modes(root: &Path, directory: u32, file: u32, program: u32) {
+    for place in ["releases", "shared", "releases/1.0"] {
+        assert_eq!(root.join(place).metadata().unwrap().mode() & 0o7777, directory, "{place}");
+    }
+    for (path, is) in below(&root.join("releases/1.0")) {
+        let expected = match path.ends_with("bin/task") {
+            _ if is.is_symlink() => continue,
+            _ if is.is_dir() => directory,
+            true => program,
+            false => file,
+        };
+        assert_eq!(is.mode() & 0o7777, expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn no_umask_changes_what_the_world_may_read() {
+    for umask in ["0077", "0027", "0000", "0777"] {
+        let lab = Lab::new().unwrap();
+        let host = Host::new(&lab, SHOP);
+        let (torrent, payload) = release(&lab, "shop", "1.0");
+        let run = under(umask, &host, &torrent, &payload);
+        assert_eq!(run.code, 0, "{umask} {run:?} {:#?}", host.log());
+        modes(&host.root("shop"), 0o755, 0o644, 0o755);
+        let private = host.root("shop").join(".seedship").metadata().unwrap();
+        assert_eq!(private.mode() & 0o777, 0o750, "{umask}");
+    }
+}
+
+#[test]
+fn a_private_release_is_for_the_group_of_releases() {
+    for umask in ["0077", "0027", "0000"] {
+        let lab = Lab::new().unwrap();
+        let host = Host::new(&lab, &format!("{SHOP}mode = \"private\"\n"));
+        let (torrent, payload) = release(&lab, "shop", "1.0");
+        let releases = host.root("shop").join("releases");
+        let group = if as_root() { 33 } else { nix_group() };
+        if as_root() {
+            fs::create_dir(&releases).unwrap();
+            site::run(Command::new("chgrp").arg("33").arg(&releases)).unwrap();
+        }
+        let run = under(umask, &host, &torrent, &payload);
+        assert_eq!(run.code, 0, "{umask} {run:?} {:#?}", host.log());
+        for (path, is) in
+            below(&releases.join("1.0")).into_iter().filter(|(_, is)| !is.is_symlink())
+        {
+            assert_eq!(is.gid(), group, "{}", path.display());
+        }
+        fs::set_permissions(&releases, fs::Permissions::from_mode(0o750)).unwrap();
+        modes(&host.root("shop"), 0o750, 0o640, 0o750);
+    }
+}
+
+fn nix_group() -> u32 {
+    nix::unistd::getegid().as_raw()
+}
+
+/// The event under another umask of its caller.
+fn under(umask: &str, host: &Host<'_>, torrent: &Torrent, payload: &Path) -> Run {
+    let file = host.lab.write("some.torrent", &torrent.bytes).unwrap();
+    let script = format!("umask {umask}; exec \"$@\"");
+    let binary = host.command(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, "sh"]).arg(binary.get_program());
+    shell.args(["finished", &torrent.hash, "--torrent"]).arg(file).arg("--payload").arg(payload);
+    Run::of(shell.env("SEEDSHIP_CONFIG", host.config()).output().unwrap())
+}
