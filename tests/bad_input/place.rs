@@ -173,9 +173,11 @@ fn a_full_disk_fails_and_serves() {
     }
     let script = format!(
         "{FINISHED} TORRENTS={}\n\
-         mount -t tmpfs -o size=4m,nr_inodes=500,mode=755 tmpfs \"$ROOT\"\n\
+         mount -t tmpfs -o size=40m,nr_inodes=4000,mode=755 tmpfs \"$ROOT\"\n\
+         head -c 36M /dev/zero > \"$ROOT/filler\"; mkdir \"$ROOT/fill\"\n\
+         (cd \"$ROOT/fill\" && seq 3500 | xargs touch)\n\
          finished {}\nfinished {}\nfinished {}\ncat \"$ROOT/current/index.html\"\n\
-         mount -o remount,size=40m,nr_inodes=9000 \"$ROOT\"\nfinished {}\n",
+         rm -r \"$ROOT/filler\" \"$ROOT/fill\"\nfinished {}\n",
         lab.path().display(),
         payloads[0],
         payloads[1],
