@@ -37,7 +37,7 @@ impl fmt::Display for Would {
 /// Foresees a deploy. What would fail before the payload is read fails here in the same way.
 pub fn foresee(job: &Job<'_>, now: Unix) -> Result<Would> {
     let site = open(job)?;
-    let seen = site.look()?;
+    let mut seen = site.look()?;
     seen.readable()?;
     let known = seen.record(&job.key());
     if let Some(Some(done)) = decided(job, known)?.map(|outcome| outcome.state()) {
@@ -56,6 +56,10 @@ pub fn foresee(job: &Job<'_>, now: Unix) -> Result<Would> {
             candidate
         }
     };
+    // What is decided is decided about a release that landed.
+    seen.standing.insert(candidate.version.clone());
+    seen.records.retain(|record| record.key != candidate.key);
+    seen.records.push(candidate.clone());
     match choose::choose(&candidate, &seen, &Rules::of(job.app), now) {
         Decision::Activate { from, .. } => Ok(Would::GoLive(from)),
         Decision::Stay(Stay::Foreign) => Err(foreign(job.app, &job.version, &seen)),
