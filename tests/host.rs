@@ -2,10 +2,11 @@
 
 use lab::{Flavour, Lab, Node, Torrent, rtorrent};
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
@@ -31,6 +32,17 @@ pub(crate) struct Host<'l> {
     log: Log,
 }
 
+/// Everything of an app that an event, a sweep or an operator may change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Picture {
+    pub(crate) current: Option<String>,
+    /// The version of the page that is served, if it is a whole one.
+    pub(crate) page: Option<String>,
+    pub(crate) releases: Vec<String>,
+    /// The bytes of every record, by file name.
+    pub(crate) records: BTreeMap<String, String>,
+}
+
 /// What a run of the binary came to.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -43,6 +55,8 @@ impl<'l> Host<'l> {
     /// A host with these apps; `WWW` stands for the directory of the roots, which are made.
     pub(crate) fn new(lab: &'l Lab, apps: &str) -> Self {
         let log = Log::listen(&lab.path().join("log.sock"));
+        // rtorrent's own, which stays when it is down.
+        lab.folder("node/session").unwrap();
         let host = Self { lab, config: lab.path().join("seedship.toml"), log };
         host.configure(apps);
         host
@@ -99,16 +113,56 @@ impl<'l> Host<'l> {
     /// Runs the binary, which must succeed, and returns what it printed.
     pub(crate) fn good(&self, args: &[&str]) -> String {
         let run = self.run(args);
-        assert_eq!(run.code, 0, "{args:?}: {run:?}\n{}", self.log.lines().join("\n"));
+        assert_eq!(run.code, 0, "{args:?}: {run:?}\n{}", self.log().join("\n"));
         run.stdout
+    }
+
+    /// Runs the binary with `--json`; it must succeed, and its answer be one object.
+    pub(crate) fn json(&self, args: &[&str]) -> serde_json::Value {
+        let answer = self.good(&[args, &["--json"]].concat());
+        serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{args:?}: {e}: {answer}"))
+    }
+
+    /// The event of a download, without rtorrent, not started.
+    pub(crate) fn event(&self, torrent: &Torrent, payload: &Path) -> Command {
+        // Under a name of its own: another event of the same torrent may be reading its own.
+        let file = self.lab.path().join(self.lab.fresh(&format!("{}.torrent-", torrent.hash)));
+        torrent.write_to(&file).unwrap();
+        let (file, payload) = (file.to_str().unwrap(), payload.to_str().unwrap());
+        self.command(&["finished", &torrent.hash, "--torrent", file, "--payload", payload])
     }
 
     /// The event of a download, without rtorrent.
     pub(crate) fn finished(&self, torrent: &Torrent, payload: &Path) -> Run {
-        let file = self.lab.path().join(format!("{}.torrent", torrent.hash));
-        torrent.write_to(&file).unwrap();
-        let (file, payload) = (file.to_str().unwrap(), payload.to_str().unwrap());
-        self.run(&["finished", &torrent.hash, "--torrent", file, "--payload", payload])
+        Run::of(self.event(torrent, payload).output().unwrap())
+    }
+
+    /// A release of the small site whose event is over and went well, without rtorrent.
+    pub(crate) fn landed(&self, app: &str, version: &str) -> (Torrent, PathBuf) {
+        let tree = lab::site::small(version);
+        let (torrent, payload) =
+            crate::event::packed(self.lab, &tree, lab::Kind::Tar, &format!("{app}-{version}"));
+        let run = self.finished(&torrent, &payload);
+        assert_eq!(run.code, 0, "{app} {version}: {run:?}\n{}", self.log().join("\n"));
+        (torrent, payload)
+    }
+
+    /// Starts a command that parks at a checkpoint, and waits until it is there. Only this one
+    /// parks: a later command passes by. Dropping it kills it.
+    pub(crate) fn parked(&self, mut command: Command, checkpoint: &str) -> Parked {
+        let asked = self.checkpoints().join(checkpoint);
+        let reached = self.checkpoints().join(format!("{checkpoint}.reached"));
+        fs::write(&asked, "").unwrap();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut parked = Parked(child);
+        let awaited = lab::await_for(format!("reached {checkpoint}"), || {
+            reached.exists() || parked.0.try_wait().unwrap().is_some()
+        });
+        awaited.unwrap();
+        assert!(reached.exists(), "it never came by {checkpoint}\n{}", self.log().join("\n"));
+        fs::remove_file(asked).unwrap();
+        fs::remove_file(reached).unwrap();
+        parked
     }
 
     /// A finished download in the session directory of an rtorrent that does not run.
@@ -173,9 +227,46 @@ impl<'l> Host<'l> {
         fs::write(file, format!("{before}not_before = 0\n{after}")).unwrap();
     }
 
+    /// What an app looks like now.
+    pub(crate) fn picture(&self, app: &str) -> Picture {
+        let records = fs::read_dir(self.root(app).join(".seedship/records")).into_iter().flatten();
+        let records = records.map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        });
+        Picture {
+            current: self.current(app),
+            page: self.page(app),
+            releases: self.releases(app),
+            records: records.collect(),
+        }
+    }
+
+    /// Every entry below an app's root, with all that a change of it would change.
+    pub(crate) fn listing(&self, app: &str) -> Vec<String> {
+        let mut find = Command::new("find");
+        find.arg(self.root(app)).args(["-printf", "%P %y %m %s %i %C@ %l\\n"]);
+        let printed = String::from_utf8(lab::site::run(&mut find).unwrap()).unwrap();
+        let mut lines: Vec<String> = printed.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    }
+
+    /// The version of the page that is served.
+    pub(crate) fn page(&self, app: &str) -> Option<String> {
+        let page = self.served(app, "index.html")?;
+        lab::site::version_of(page.as_bytes()).map(str::to_owned)
+    }
+
     /// Every line of log so far that is not debug, without its header.
     pub(crate) fn log(&self) -> Vec<String> {
-        self.log.lines()
+        self.log.lines(|line| !is_debug(line))
+    }
+
+    /// How many lines of log, those of debug among them, hold this text.
+    pub(crate) fn told(&self, text: &str) -> usize {
+        self.log.lines(|line| line.contains(text)).len()
     }
 
     /// Waits, calling rtorrent all the while, until the state of a record is this one.
@@ -195,6 +286,26 @@ impl<'l> Host<'l> {
             self.current(app).as_deref() == Some(&link)
         });
         awaited.unwrap_or_else(|e| panic!("{e}\n{}", self.log().join("\n")));
+    }
+}
+
+/// A process that stands still at a checkpoint.
+pub(crate) struct Parked(Child);
+
+impl Parked {
+    /// Whether it is still there.
+    pub(crate) fn stands(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Kills it at once, as a power cut would, and waits for its end.
+    pub(crate) fn kill(self) {}
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -239,11 +350,11 @@ impl Log {
         Self { path: path.to_owned(), lines, marks }
     }
 
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self, shown: impl Fn(&str) -> bool) -> Vec<String> {
         UnixDatagram::unbound().unwrap().send_to(MARK, &self.path).unwrap();
         self.marks.recv_timeout(Duration::from_secs(5)).unwrap();
         let lines = self.lines.lock().unwrap();
-        let shown = lines.iter().filter(|line| !is_debug(line));
+        let shown = lines.iter().filter(|line| shown(line));
         shown
             .map(|line| line.split_once("]: ").map_or(line.as_str(), |(_, l)| l).to_owned())
             .collect()
