@@ -20,3 +20,4 @@ mod order;
 mod rc;
 mod reader;
 mod rtorrent;
+mod sharing;
