@@ -16,6 +16,7 @@ mod layers;
 mod logging;
 mod memory;
 mod privileges;
+mod operator;
 mod order;
 mod rc;
 mod reader;
