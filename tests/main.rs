@@ -22,3 +22,4 @@ mod rc;
 mod reader;
 mod rtorrent;
 mod sharing;
+mod sweep;
