@@ -12,6 +12,7 @@ mod bad_input;
 mod configuration;
 mod event;
 mod host;
+mod killed;
 mod layers;
 mod logging;
 mod memory;
