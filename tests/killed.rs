@@ -81,7 +81,7 @@ fn a_deploy_dies_anywhere() {
         hook.kill();
         assert_eq!(host.page(&app).as_deref(), Some(served), "killed at {checkpoint}");
 
-        host.in_session(&torrent, &payload);
+        host.in_session(&torrent, payload.parent().unwrap());
         host.good(&["sweep"]);
         let swept = host.picture(&app);
         assert_eq!(swept.page.as_deref(), Some("3.0"), "swept after {checkpoint}");
@@ -106,7 +106,7 @@ fn a_rollback_dies_anywhere() {
 
         // Its mark is written before anything else, so the operator's word holds from then on:
         // even the download of what was left does not bring it back.
-        host.in_session(&two, &payload);
+        host.in_session(&two, payload.parent().unwrap());
         host.good(&["sweep"]);
         let states = [&one, &two].map(|torrent| host.state(&app, &torrent.hash).unwrap());
         let came = (host.page(&app), states);

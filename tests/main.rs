@@ -7,18 +7,18 @@
     reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
-mod demo;
 mod bad_input;
 mod configuration;
+mod demo;
 mod event;
 mod host;
 mod killed;
 mod layers;
 mod logging;
 mod memory;
-mod privileges;
 mod operator;
 mod order;
+mod privileges;
 mod rc;
 mod reader;
 mod rtorrent;

@@ -95,7 +95,7 @@ fn a_dry_run_changes_nothing() {
     let lab = Lab::new().unwrap();
     let (host, _) = host(&lab, &["1.0", "2.0", "3.0"]);
     let (torrent, payload) = release(&lab, "4.0");
-    host.in_session(&torrent, &payload);
+    host.in_session(&torrent, payload.parent().unwrap());
     let before = host.listing("shop");
     for (args, said) in [
         (&["rollback", "shop"][..], "would roll shop back: 3.0 → 2.0"),
@@ -200,7 +200,7 @@ fn a_rollback_does_not_wait_for_a_deploy() {
 
     // What it was landing is newer than everything that was ever live.
     deploy.kill();
-    host.in_session(&torrent, &payload);
+    host.in_session(&torrent, payload.parent().unwrap());
     host.good(&["sweep"]);
     assert_eq!(host.page("shop").as_deref(), Some("3.0"));
     assert_eq!(states(&host, &hashes), ["good", "bad"]);
@@ -215,7 +215,7 @@ fn an_operator_overrules_a_release_on_trial() {
     let deploy = host.parked(host.event(&torrent, &payload), "trial-live");
     host.good(&["rollback", "shop", "--keep-good"]);
     deploy.kill();
-    host.in_session(&torrent, &payload);
+    host.in_session(&torrent, payload.parent().unwrap());
     host.good(&["sweep"]);
     assert_eq!(host.page("shop").as_deref(), Some("1.0"));
     assert_eq!(host.state("shop", &torrent.hash).as_deref(), Some("bad"), "it never was good");
