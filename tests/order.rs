@@ -349,8 +349,12 @@ fn an_event_answers_a_machine_too() {
         let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         (run.code, object)
     };
-    let outcome =
-        |word: &str| serde_json::json!({"app": "shop", "version": "1.0", "outcome": word});
+    let outcome = |word: &str| {
+        let (version, hash) = ("1.0", &torrent.hash);
+        serde_json::json!({
+            "app": "shop", "version": version, "hash": hash, "outcome": word, "exit": 0
+        })
+    };
     assert_eq!(answer(&torrent, &payload), (0, outcome("live")));
     assert_eq!(answer(&torrent, &payload), (0, outcome("already")));
     for name in ["shop-latest", "shop-1.1"] {
