@@ -293,3 +293,23 @@ fn prune_keeps_what_may_still_be_needed() {
     host.good(&["prune", "shop", "--keep", "1"]);
     assert_eq!(host.releases("shop"), ["3.0", "4.0", "5.0", "6.0"]);
 }
+
+#[test]
+fn a_release_that_was_passed_over_lands_when_it_is_asked_for() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, &format!("{SHOP}keep = 1\n"));
+    host.landed("shop", "2.0");
+    let (old, payload) = host.landed("shop", "1.0");
+    assert_eq!(host.releases("shop"), ["2.0"], "it was not even read");
+
+    host.in_session(&old, payload.parent().unwrap());
+    host.good(&["sweep"]);
+    assert_eq!(host.releases("shop"), ["2.0"], "and by itself never will be");
+    assert_eq!(host.json(&["activate", "shop", "1.0"])["lands"], true);
+    host.good(&["sweep"]);
+    host.good(&["sweep"]);
+    let landed = (host.page("shop"), host.releases("shop"));
+    assert_eq!(landed, (Some("2.0".into()), vec!["1.0".into(), "2.0".into()]));
+    host.good(&["activate", "shop", "1.0"]);
+    assert_eq!(host.page("shop").as_deref(), Some("1.0"));
+}
