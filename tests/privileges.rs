@@ -194,7 +194,7 @@ fn another_user_is_told_what_to_type() {
         let told = host.log();
         assert!(told.last().unwrap().contains("belongs to `daemon`"), "{told:#?}");
     }
-    let file = lab.path().join(format!("{}.torrent", torrent.hash));
+    let file = lab.write("1.torrent", &torrent.bytes).unwrap();
     let (file, payload) = (file.to_str().unwrap(), payload.to_str().unwrap());
     let event = run(&["finished", &torrent.hash, "--torrent", file, "--payload", payload]);
     assert_eq!(event.code, 77, "{event:?}");
