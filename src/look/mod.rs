@@ -84,8 +84,8 @@ impl<'a> View<'a> {
 
 /// Members of the root's group may read; everybody else is told who may.
 fn readable_by(owner: &Owner, error: Error) -> Error {
-    match (error.exit, &error.hint) {
-        (Exit::Permission, None) => error.hint(format!(
+    match error.exit {
+        Exit::Permission => error.hint(format!(
             "its owner `{owner}` may read it, and members of the group of `.seedship`"
         )),
         _ => error,

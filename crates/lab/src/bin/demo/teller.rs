@@ -53,12 +53,20 @@ impl Teller {
     /// What a command printed, as it is.
     pub(crate) fn printed(&self, command: &str, output: &str) {
         put(format_args!("   {BOLD}$ {command}{BOLD:#}"));
-        output.lines().for_each(|line| put(format_args!("   {line}")));
+        output.lines().for_each(|line| put(format_args!("   {}", clipped(line, WIDTH - 3))));
     }
 
     /// One line, as it is.
     pub(crate) fn line(&self, text: impl Display) {
         put(format_args!("{text}"));
+    }
+}
+
+/// A line of a table, cut where the terminal would break it.
+fn clipped(line: &str, width: usize) -> String {
+    match line.char_indices().nth(width) {
+        None => line.to_owned(),
+        Some(_) => line.chars().take(width - 1).chain(['…']).collect(),
     }
 }
 
