@@ -10,6 +10,7 @@
 mod bad_input;
 mod configuration;
 mod demo;
+mod corpus;
 mod event;
 mod host;
 mod killed;
