@@ -130,7 +130,7 @@ pub fn deploy(job: &Job<'_>, source: &Source<'_>, env: &Env) -> Result<Outcome> 
     let began = Instant::now();
     process::require_owner(&process::owner_of(&job.app.root)?, &job.app.name)?;
     let mut site = open(job)?;
-    if let Some(done) = decided(job, site.look()?.record(&job.key()))? {
+    if let Some(done) = decided(job, site.record(job.hash)?.as_ref())? {
         return Ok(done);
     }
     let wait = env.lock_wait.unwrap_or(job.app.lock_wait);

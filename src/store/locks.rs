@@ -9,7 +9,6 @@ use super::{
     MANIFESTS, PRIVATE, RECORDS, RELEASES, Seen, Site, TEMPORARY, bug,
     history::{Entry, History},
     hold::Hold,
-    seen::read_record,
     stage::{TRASH, staged_hash},
     write_durably,
 };
@@ -104,7 +103,7 @@ impl<D: Disk> Deploying<'_, D> {
 
     /// The record of this info hash, read again.
     pub fn record(&self, hash: InfoHash) -> Result<Option<Record>> {
-        Ok(read_record(&*self.site.disk, Key::Torrent(hash))?.transpose()?)
+        self.site.record(hash)
     }
 
     /// Writes a record whose release was never committed; for those, this lock is enough.

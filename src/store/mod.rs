@@ -21,7 +21,9 @@ pub use stage::{Durable, Leftovers, Stage};
 use crate::{
     disk::Disk,
     error::{Error, Exit, Result},
+    release::{Key, Record},
 };
+use metainfo::InfoHash;
 use std::rc::Rc;
 
 /// The link that web servers follow.
@@ -64,6 +66,11 @@ impl<D: Disk> Site<D> {
     /// What directories and records say now, without a lock: for readers.
     pub fn look(&self) -> Result<Seen> {
         Seen::read(&*self.disk)
+    }
+
+    /// The record of this info hash alone, without a lock: for an event that comes again.
+    pub fn record(&self, hash: InfoHash) -> Result<Option<Record>> {
+        Ok(seen::read_record(&*self.disk, Key::Torrent(hash))?.transpose()?)
     }
 
     /// Makes Seedship's directories where they are missing. They are made durable by whoever
