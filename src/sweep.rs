@@ -83,7 +83,7 @@ pub fn sweep(config: &Config, rtorrent: &Client, env: &Env) -> Swept {
 /// What a sweep would do, one line each: no lock, nothing written.
 ///
 /// # Errors
-/// If neither rtorrent nor its session can be asked, or an app's root cannot be read.
+/// If the root of an app cannot be read.
 pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<String>> {
     let mut swept = Swept::default();
     let (downloads, _) = downloads(config, rtorrent, &mut swept);
@@ -94,7 +94,7 @@ pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<Stri
         let disk = Kernel::open(&app.root)?;
         let site = Site::new(disk, app.mode.directory());
         let seen = site.look()?;
-        if deploy::is_unfinished(site.disk(), &seen)? {
+        if deploy::is_unfinished(&site, &seen)? {
             lines.push(format!("{}: would finish what an interrupted run left", app.name));
         }
         for due in due(&seen, app, jobs.remove(&app.name).unwrap_or_default(), env.now) {

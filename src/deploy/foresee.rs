@@ -6,7 +6,7 @@ use crate::{
     disk::Disk,
     error::Result,
     release::{Key, Record, State, Target, Unix},
-    store::Seen,
+    store::{Seen, Site},
 };
 use std::fmt;
 
@@ -68,9 +68,8 @@ pub fn foresee(job: &Job<'_>, now: Unix) -> Result<Would> {
 }
 
 /// Whether an earlier run was interrupted: the next one that writes finishes or cleans it.
-pub fn is_unfinished<D: Disk>(disk: &D, seen: &Seen) -> Result<bool> {
-    let names = disk.list(crate::store::RELEASES)?;
-    let left = names.iter().any(|n| n.starts_with(".stage-") || n.starts_with(".trash-"));
+pub fn is_unfinished<D: Disk>(site: &Site<D>, seen: &Seen) -> Result<bool> {
+    let left = site.leftovers()?;
     let open = |r: &Record| r.state == State::Open && !seen.stands(&r.version);
     let undecided = |r: &Record| {
         r.state == State::Trying
@@ -78,5 +77,5 @@ pub fn is_unfinished<D: Disk>(disk: &D, seen: &Seen) -> Result<bool> {
             || open(r)
             || (r.state == State::Open && matches!(r.key, Key::Adopted(_)))
     };
-    Ok(left || seen.records.iter().any(undecided))
+    Ok(!left.stages.is_empty() || left.trash > 0 || seen.records.iter().any(undecided))
 }
