@@ -89,11 +89,9 @@ impl Ahead {
 
 /// A name that ends at its only NUL, as GNU tar writes it.
 fn long(mut data: Vec<u8>) -> Result<Vec<u8>, String> {
-    if data.last() == Some(&0) {
-        data.pop();
-    }
-    match data.is_empty() || data.contains(&0) {
-        true => Err("its long name is malformed".into()),
-        false => Ok(data),
+    // GNU tar takes the last byte for the NUL whatever it is, others keep it.
+    match data.pop() {
+        Some(0) if !data.is_empty() && !data.contains(&0) => Ok(data),
+        _ => Err("its long name is malformed".into()),
     }
 }

@@ -68,6 +68,13 @@ impl Member {
         let mode = number(&block[100..108], "mode")?;
         let seconds = number(&block[136..148], "time")?;
         let time = Time { seconds, nanos: 0 };
+        // Believed of none, but Python takes an owner that is no number for the archive's end.
+        for (field, what) in [(108..116, "owner"), (116..124, "group")] {
+            number(&block[field], what)?;
+        }
+        for field in [329..337, 337..345] {
+            number(&block[field], "device")?;
+        }
         Ok(Self { kind, path, link, size, mode: (mode & 0o7777) as u32, by_slash, time })
     }
 }

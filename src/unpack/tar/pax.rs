@@ -56,7 +56,9 @@ fn record(data: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (record, rest) = data.split_at_checked(length)?;
     let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
     let equals = record.iter().position(|b| *b == b'=')?;
-    (equals > 0).then(|| (&record[..equals], &record[equals + 1..], rest))
+    let (key, value) = (&record[..equals], &record[equals + 1..]);
+    // To a program that reads it as a string of C, `path`, a NUL and more is `path`.
+    (equals > 0 && !key.contains(&0)).then_some((key, value, rest))
 }
 
 /// A value that is not empty: an empty one would delete what stands in the header.
@@ -130,6 +132,7 @@ mod tests {
             b"25 GNU.sparse.realsize=1\n",
             b"13 mtime=1.x\n",
             b"0 a=b\n",
+            b"12 path\0x=a\n",
         ] {
             assert!(Pax::parse(bad).is_err(), "{:?}", String::from_utf8_lossy(bad));
         }

@@ -166,6 +166,7 @@ fn extended_headers_that_are_large_or_loose() {
     refused(twice().pax(b'g', &[("comment", "x")]).file("a", "").end(), "stands between an entry");
     refused(Tar::new().data(b'L', "L", b"x\0y\0").file("a", "").end(), "malformed");
     refused(Tar::new().data(b'L', "L", b"\0").file("a", "").end(), "malformed");
+    refused(Tar::new().data(b'L', "L", b"xy").file("a", "").end(), "malformed");
     refused(Tar::new().data(b'x', "x", b"10 path=..").file("a", "").end(), "malformed");
 }
 
@@ -204,6 +205,12 @@ fn a_header_that_is_damaged_or_of_no_known_kind() {
     huge[124..136].copy_from_slice(b"\x80\0\0\x01\0\0\0\0\0\0\x02\0");
     sum(&mut huge);
     refused([&huge[..], &[0; 1024]].concat(), "size is not a number");
+    for (at, what) in [(108, "owner"), (122, "group"), (329, "device"), (340, "device")] {
+        let mut odd = Head::new(b'0', "a").block();
+        odd[at] = b'x';
+        sum(&mut odd);
+        refused([&odd[..], &[0; 1024]].concat(), &format!("{what} is not a number"));
+    }
     refused(Tar::new().file("a/", "x").end(), "ends like one's");
     refused(Tar::new().link("a/", "x").end(), "ends like one's");
     // Python makes a directory of it, GNU tar a file.

@@ -260,6 +260,20 @@ fn headers_that_disagree() {
 }
 
 #[test]
+fn what_makes_some_programs_pass_over_an_entry() {
+    let plain = zip(&[good()]);
+    let central = plain.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    let mut later = plain;
+    later[central + 6] = 46;
+    refused(&later, "it needs version 46 of the format");
+    for extra in [&[0xfe, 0xca, 1, 0][..], &[0xfe, 0xca, 0, 0, 0], &[0xfe]] {
+        refused(&zip(&[Item { extra: extra.into(), ..good() }]), "");
+    }
+    let extra = [0xfe, 0xca, 1, 0, 7, 0xfe, 0xca, 0, 0].to_vec();
+    Bench::new().accepted("a.zip", &zip(&[Item { extra, ..good() }]));
+}
+
+#[test]
 fn bytes_that_belong_to_no_entry() {
     let archive = zip(&[good()]);
     refused(&[b"PK\x03\x04 stub", &archive[..]].concat(), "");

@@ -15,6 +15,9 @@ use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
 /// Flags that change what the bytes mean: encrypted, patched, strongly encrypted, masked.
 const UNREADABLE: u16 = 1 | 1 << 5 | 1 << 6 | 1 << 13;
+/// The version, times ten, that brought zip64: neither stored nor deflated data needs a later one,
+/// and programs pass over entries that say so.
+const VERSION: u64 = 45;
 /// The longest link target that the kernel takes.
 const TARGET_MAX: u64 = 4095;
 
@@ -34,8 +37,12 @@ pub(super) fn unpack<R: Read + Seek, W: Write>(
     let entry = archive.by_index_raw(index).map_err(|e| zip.failed(e))?;
     let path = entry.name_raw().to_vec();
     let fail = |cause: &str| refuse(&path, cause);
-    if path != name_in_directory(zip, &entry)? {
+    let (in_directory, version) = directory_says(zip, &entry)?;
+    if path != in_directory {
         return Err(fail("it has a second name in its extra fields"));
+    }
+    if version > VERSION {
+        return Err(fail(&format!("it needs version {version} of the format")));
     }
     if path.contains(&b'\\') {
         return Err(fail("its path holds a backslash, which some programs take for a slash"));
@@ -94,15 +101,31 @@ pub(super) fn unpack<R: Read + Seek, W: Write>(
     bytes.end()
 }
 
-/// The name as the directory has it: the crate gives the one of a Unicode extra field instead, and
-/// other programs do not.
-fn name_in_directory<R: Read>(zip: &Zip<'_>, entry: &ZipFile<'_, R>) -> Result<Vec<u8>> {
-    use std::os::unix::fs::FileExt;
+/// What the directory says of an entry itself: its name (the crate gives the one of a Unicode extra
+/// field instead, and other programs do not) and the version it needs. The extra fields there and
+/// before the data must fill their places: programs disagree on what is left of broken ones.
+fn directory_says<R: Read>(zip: &Zip<'_>, entry: &ZipFile<'_, R>) -> Result<(Vec<u8>, u64)> {
     let at = entry.central_header_start();
-    let length = le::<2>(&zip.read_at::<2>(at.saturating_add(28))?, 0);
-    let mut name = vec![0; length as usize];
-    zip.bytes.read_exact_at(&mut name, at.saturating_add(46)).map_err(|e| told(e, zip.name))?;
-    Ok(name)
+    let central: [u8; 46] = zip.read_at(at)?;
+    let name = zip.read_long(at.saturating_add(46), le::<2>(&central, 28))?;
+    let behind = at.saturating_add(46 + name.len() as u64);
+    let local: [u8; 30] = zip.read_at(entry.header_start())?;
+    let extra = entry.header_start().saturating_add(30 + le::<2>(&local, 26));
+    for (at, length) in [(behind, le::<2>(&central, 30)), (extra, le::<2>(&local, 28))] {
+        if !fields_fill(&zip.read_long(at, length)?) {
+            return Err(refuse(&name, "its extra fields are malformed"));
+        }
+    }
+    Ok((name, le::<2>(&central, 6) & 0xff))
+}
+
+/// Whether extra fields, each a kind, a length and so many bytes, end where their place does.
+fn fields_fill(mut fields: &[u8]) -> bool {
+    while let Some((head, rest)) = fields.split_first_chunk::<4>() {
+        let Some(behind) = rest.get(le::<2>(head, 2) as usize..) else { return false };
+        fields = behind;
+    }
+    fields.is_empty()
 }
 
 /// The time of the extended timestamp, which is UTC, else MS-DOS's, which has no zone and counts as

@@ -73,6 +73,14 @@ impl Zip<'_> {
         Ok(bytes)
     }
 
+    /// Reads so many bytes, which a field of 16 bits has counted.
+    fn read_long(&self, at: u64, length: u64) -> Result<Vec<u8>> {
+        use std::os::unix::fs::FileExt;
+        let mut bytes = vec![0; length as usize];
+        self.bytes.read_exact_at(&mut bytes, at).map_err(|e| told(e, self.name))?;
+        Ok(bytes)
+    }
+
     fn refuse(&self, cause: &str) -> Error {
         refuse(self.name, cause)
     }
