@@ -188,7 +188,7 @@ fn a_hook_of_rtorrent_dies_while_it_unpacks(lab: &Lab, flavour: Flavour) {
     let hook = fs::read_to_string(reached).unwrap();
     let running = lab.running(crate::host::SEEDSHIP).unwrap();
     assert_eq!(running.iter().map(ToString::to_string).collect::<Vec<_>>(), [hook.as_str()]);
-    site::run(std::process::Command::new("kill").args(["-KILL", &hook])).unwrap();
+    site::run(std::process::Command::new("sh").args(["-c", "kill -KILL \"$0\"", &hook])).unwrap();
     assert_eq!((host.page("shop").as_deref(), staged(&host)), (Some("1.0"), 1));
     lab::await_for("its lock to go", || {
         let swept = host.json(&["sweep"]);
