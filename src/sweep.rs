@@ -107,10 +107,12 @@ pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<Stri
     Ok(lines)
 }
 
-/// Another user's apps are that user's to sweep.
+/// Another user's apps are that user's to sweep. One whose root is not there is nobody's, and
+/// whoever started the sweep says so.
 fn is_ours(app: &App) -> bool {
     match process::owner_of(&app.root) {
         Ok(owner) => process::require_owner(&owner, &app.name).is_ok(),
+        Err(missing) if missing.exit == Exit::Config => false,
         Err(error) => {
             warn!("{error}");
             false

@@ -189,6 +189,39 @@ fn a_broken_app_stops_itself_alone() {
     assert_eq!(host.finished(&other, &payload).code, 0);
 }
 
+/// What is wrong is told once and is the exit code; the other apps are swept.
+#[test]
+fn a_sweep_does_not_hide_what_it_cannot_sweep() {
+    let lab = Lab::new().unwrap();
+    let blog = SHOP.replace("shop", "blog");
+    let wrong = format!("{SHOP}{blog}keep = 0\n");
+    let host = Host::new(&lab, SHOP);
+    let missing = format!("{SHOP}{blog}");
+    for (number, apps) in [wrong.as_str(), SHOP, &missing].into_iter().enumerate() {
+        host.configure(apps);
+        let fragment = lab.path().join("config.d/wiki.toml");
+        match number {
+            1 => drop(lab.write("config.d/wiki.toml", "[apps.wiki\n").unwrap()),
+            2 => {
+                fs::remove_file(fragment).unwrap();
+                fs::remove_dir_all(host.root("blog")).unwrap();
+            }
+            _ => {}
+        }
+        let version = format!("{number}.0");
+        let (torrent, payload) = release(&lab, &version);
+        host.in_session(&torrent, payload.parent().unwrap());
+        assert_eq!(host.run(&["sweep", "--dry-run"]).code, 78, "{apps}");
+        let before = host.log().len();
+        let run = host.run(&["sweep"]);
+        assert_eq!(run.code, 78, "{apps} {run:?}");
+        assert_eq!(host.current("shop"), Some(format!("releases/{version}")), "{apps}");
+        let said = host.log().split_off(before);
+        let faults = said.iter().filter(|line| line.contains("exit=78"));
+        assert_eq!(faults.count(), 1, "{apps} {said:#?}");
+    }
+}
+
 #[test]
 fn a_file_that_cannot_be_parsed_makes_nobodys_torrent_an_error() {
     let lab = Lab::new().unwrap();

@@ -108,6 +108,11 @@ fn roots_sweep_has_a_child_for_each_owner() {
     assert_eq!(run.code, 77, "{run:?}");
     assert_eq!(host.current("shop").as_deref(), Some("releases/2.0"));
     assert_eq!(host.current("blog").as_deref(), Some("releases/1.0"));
+    // What is wrong for all of them is told by root alone.
+    fs::set_permissions(&blocked, fs::Permissions::from_mode(0o755)).unwrap();
+    lab.write("config.d/wiki.toml", "[apps.wiki\n").unwrap();
+    let run = host.run(&["sweep"]);
+    assert_eq!((run.code, host.told("config.d/wiki.toml")), (78, 1), "{:#?}", host.log());
 }
 
 #[test]

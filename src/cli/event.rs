@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     deploy::{self, Env, Identified, Job, Source, Subject},
     error::{Context, Error, Exit, Result, quoted},
-    report,
+    process, report,
     rtorrent::{self, Client, Download},
     sweep,
 };
@@ -189,9 +189,10 @@ pub(super) fn sweep(
     typed: &[OsString],
     output: &Output,
 ) -> Result<u8> {
+    let faults = told_faults(&config, args);
     let config = match user::divide(config, args, typed)? {
         Work::Here(config) => config,
-        Work::Done(code) => return Ok(code),
+        Work::Done(code) => return Ok(first_of(code, &faults)),
     };
     let env = Env {
         now: super::now(),
@@ -204,9 +205,36 @@ pub(super) fn sweep(
         let would = sweep::foresee(&config, &client(&config), &env)?;
         let text = if would.is_empty() { "nothing to do".to_owned() } else { would.join("\n") };
         output.answer(text, &json!({"dry_run": true, "would": would}));
-        return Ok(Exit::Done.code());
+        return Ok(first_of(Exit::Done.code(), &faults));
     }
-    let swept = sweep::sweep(&config, &client(&config), &env);
+    let mut swept = sweep::sweep(&config, &client(&config), &env);
+    swept.failed.extend(faults);
     output.answer(&swept, &swept);
     Ok(swept.exit().code())
+}
+
+/// Tells what keeps apps from being swept at all: whatever is wrong with the configuration, and
+/// roots that are not there. The other apps are swept all the same. Root's children leave it to
+/// root: it would be told once for each owner.
+fn told_faults(config: &Config, args: &Args) -> Vec<(String, Exit)> {
+    if args.as_owner.is_some() {
+        return Vec::new();
+    }
+    let mut faults: Vec<(String, Error)> = Vec::new();
+    faults.extend(config.unreadable.iter().map(|e| ("configuration".to_owned(), e.clone())));
+    faults.extend(config.broken.iter().map(|app| (app.name.clone(), app.error.clone())));
+    for app in &config.apps {
+        let missing = process::owner_of(&app.root).err().filter(|e| e.exit == Exit::Config);
+        faults.extend(missing.map(|error| (app.name.clone(), error)));
+    }
+    faults.iter().for_each(|(_, error)| report::line_of(error).log(report::level_of(error)));
+    faults.into_iter().map(|(name, error)| (name, error.exit)).collect()
+}
+
+/// The first exit code that is a failure: that of the work, then that of the configuration.
+fn first_of(code: u8, faults: &[(String, Exit)]) -> u8 {
+    match (code, faults.first()) {
+        (0, Some((_, fault))) => fault.code(),
+        _ => code,
+    }
 }
