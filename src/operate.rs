@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Exit, Result},
     prune::{self, Keep},
     release::{By, Record, State, Target, Unix, Version, Wait},
-    store::{Current, Entry, Foreign, Hold, Seen, Site, Switching},
+    store::{Current, Entry, Foreign, History, Hold, Seen, Site, Switching},
     switch::{self, Leave, Switched},
 };
 
@@ -158,7 +158,8 @@ pub fn activate<D: Disk>(
     match &done {
         Done::Switched(switched) => note(&lock, "activate", Some(switched), None, who),
         Done::LiveAlready(_) | Done::ToBeLanded(_) => {
-            note(&lock, "activate", None, Some(version.to_string()), who);
+            let version = Some(version.to_string());
+            lock.note(&Entry { version, ..entry("activate", who) });
         }
     }
     Ok(done)
@@ -270,7 +271,16 @@ pub fn prune<D: Disk>(
     who: &Operator,
 ) -> Result<Vec<Record>> {
     let mut by = site.deploying(std::time::Duration::ZERO, line)?;
-    prune::prune(&mut by, keep, who.now, who.random)
+    let pruned = prune::prune(&mut by, keep, who.now, who.random)?;
+    for record in &pruned {
+        let hash = record.key.info_hash().map(|hash| hash.to_string());
+        let version = Some(record.version.to_string());
+        let entry = Entry { version, hash, ..entry("pruned", who) };
+        if let Err(e) = History::of(by.site().disk()).add(&entry) {
+            log::warn!("{e}");
+        }
+    }
+    Ok(pruned)
 }
 
 fn note<D: Disk>(
@@ -280,13 +290,20 @@ fn note<D: Disk>(
     note: Option<String>,
     who: &Operator,
 ) {
-    lock.note(&Entry {
+    let version = switched.map(|s| s.to.to_string());
+    let from = switched.map(|s| s.from.to_string());
+    lock.note(&Entry { version, from, note, ..entry(event, who) });
+}
+
+/// What an operator did, without saying to which release.
+fn entry(event: &str, who: &Operator) -> Entry {
+    Entry {
         at: who.now,
         event: event.to_owned(),
-        version: switched.map(|s| s.to.to_string()),
-        from: switched.map(|s| s.from.to_string()),
+        version: None,
+        from: None,
         hash: None,
         by: who.name.clone(),
-        note,
-    });
+        note: None,
+    }
 }

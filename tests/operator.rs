@@ -275,11 +275,39 @@ fn the_link_of_another_tool_is_taken_over_and_come_back_to() {
 }
 
 #[test]
+fn a_hold_that_is_over_already_is_refused() {
+    let lab = Lab::new().unwrap();
+    let (host, _) = host(&lab, &["1.0"]);
+    for dry in [&[][..], &["--dry-run"]] {
+        let run = host.run(&[&["hold", "shop", "--until", "2001-01-01T00:00:00Z"], dry].concat());
+        assert_eq!(run.code, 64, "{run:?}");
+        assert!(run.stderr.contains("is past"), "{run:?}");
+    }
+    assert_eq!(host.json(&["status", "shop"])["apps"][0]["hold"], serde_json::Value::Null);
+}
+
+#[test]
+fn confirming_what_is_live_is_remembered_as_that_release() {
+    let lab = Lab::new().unwrap();
+    let (host, _) = host(&lab, &["1.0"]);
+    host.good(&["activate", "shop", "1.0"]);
+    let shown = host.good(&["history", "shop"]);
+    let last: Vec<&str> = shown.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!((last[1], last[2]), ("activate", "1.0"), "{shown}");
+}
+
+#[test]
 fn prune_keeps_what_may_still_be_needed() {
     let lab = Lab::new().unwrap();
     let (host, hashes) = host(&lab, &["1.0", "2.0", "3.0", "4.0"]);
     assert_eq!(host.good(&["prune", "shop"]), "shop: nothing to prune\n");
     assert_eq!(host.good(&["prune", "shop", "--keep", "1"]), "shop: pruned 1.0, 2.0\n");
+    assert_eq!(
+        (host.told("shop 1.0 was pruned by "), host.told("shop 2.0 was pruned by ")),
+        (1, 1)
+    );
+    let history = host.json(&["history", "shop"]).to_string();
+    assert_eq!(history.matches("\"event\":\"pruned\"").count(), 2, "{history}");
     assert_eq!(states(&host, &hashes), ["pruned", "pruned", "good", "good"]);
     assert_eq!(host.releases("shop"), ["3.0", "4.0"], "what a rollback goes to stays");
     // A pruned one does not come back by itself.

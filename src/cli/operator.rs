@@ -8,10 +8,11 @@ use super::{
 use crate::{
     config::{App as Settings, Config},
     disk::Kernel,
-    error::{Exit, Result},
+    error::{Error, Exit, Result},
     operate::{self, Activation, Done, Operator},
     process::Who,
     prune::{self, Keep},
+    release::Record,
     report::Line,
     store::{Seen, Site},
     switch::Switched,
@@ -113,6 +114,11 @@ pub(super) fn hold(config: &Config, typed: &Hold, output: &Output) -> Result<Exi
     let app = config.app(&typed.app)?;
     let now = super::now();
     let until = typed.until.map(|until| until.from(now));
+    if let Some(past) = until.filter(|until| *until <= now) {
+        let cause = format!("{past} is past: it would hold nothing");
+        return Err(Error::new(Exit::Usage, "hold", format!("app `{}`", app.name), cause)
+            .hint("name a time to come in UTC, or a while from now like 2h"));
+    }
     let shown = until.map_or("until it is released".to_owned(), |until| format!("until {until}"));
     if typed.dry_run {
         let object =
@@ -172,7 +178,9 @@ pub(super) fn prune(config: &Config, typed: &Prune, output: &Output) -> Result<E
     } else {
         let (mut site, who) = ours(app)?;
         let line = Who::me("prune", None)?.to_string();
-        (operate::prune(&mut site, &keep, &line, &who)?, false)
+        let pruned = operate::prune(&mut site, &keep, &line, &who)?;
+        pruned.iter().for_each(|record| pruned_by(app, record, &who));
+        (pruned, false)
     };
     let versions: Vec<&str> = records.iter().map(|r| r.version.as_str()).collect();
     let text = match (versions.is_empty(), would) {
@@ -182,4 +190,12 @@ pub(super) fn prune(config: &Config, typed: &Prune, output: &Output) -> Result<E
     };
     output.answer(text, &json!({"app": app.name, "dry_run": would, "pruned": versions}));
     Ok(Exit::Done)
+}
+
+fn pruned_by(app: &Settings, record: &Record, who: &Operator) {
+    let (name, version) = (&app.name, &record.version);
+    Line::new(format!("{name} {version} was pruned by {}", crate::error::one_line(&who.name)))
+        .field("app", name)
+        .field("version", version)
+        .unseen(Level::Info);
 }
