@@ -84,10 +84,14 @@ fn fails_by(host: &Host<'_>, hash: &str, how: &Failure<'_>, run: impl FnOnce() -
     line.clone()
 }
 
-/// 1.0 is served, whole, and stands alone: no stage, nothing on its way out.
+/// 1.0 is served, whole, and stands alone: no stage, nothing on its way out, no other's manifest.
 fn unharmed(host: &Host<'_>) {
     assert_eq!(host.current("shop").as_deref(), Some("releases/1.0"));
     assert_eq!(host.releases("shop"), ["1.0"]);
+    let manifests = std::fs::read_dir(host.root("shop").join(".seedship/manifests")).unwrap();
+    let mut manifests: Vec<_> = manifests.map(|entry| entry.unwrap().file_name()).collect();
+    manifests.sort();
+    assert_eq!(manifests, ["1.0.b3", "1.0.tree"]);
     serves(host, "1.0");
 }
 

@@ -146,6 +146,10 @@ pub fn deploy(job: &Job<'_>, source: &Source<'_>, env: &Env) -> Result<Outcome> 
     let deployed = under_lock(&mut by, job, source, env, began, &mut committed);
     if let (Err(error), false) = (&deployed, committed) {
         remember::failure(&by, job, known.as_ref(), error, env.now);
+        // The stage is gone; the manifests that were begun beside it go here.
+        if let Err(e) = by.remove_leftovers() {
+            log::warn!("{e}; the next deploy or sweep removes it");
+        }
     }
     let outcome = deployed?;
     let seeding = source.rtorrent.map(|client| Seeding { client, session: &env.session });

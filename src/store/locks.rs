@@ -119,7 +119,7 @@ impl<D: Disk> Deploying<'_, D> {
         Ok(Both(self.site.switching()?))
     }
 
-    /// Removes what earlier runs left: stages, releases on their way out, half-written manifests.
+    /// Removes what earlier runs left: stages, releases on their way out, manifests without one.
     /// Only the holder of this lock may, and nothing of its own may exist yet. Returns how many
     /// stages there were.
     pub fn remove_leftovers(&self) -> Result<usize> {
@@ -132,7 +132,7 @@ impl<D: Disk> Deploying<'_, D> {
             }
             stages += usize::from(staged);
         }
-        remove_half_written(disk, MANIFESTS)?;
+        remove_orphaned_manifests(disk)?;
         Ok(stages)
     }
 }
@@ -278,6 +278,19 @@ fn remove_half_written<D: Disk>(disk: &D, directory: &str) -> Result<()> {
     let names = disk.list(directory)?;
     let mut half_written = names.iter().filter(|name| name.starts_with(TEMPORARY));
     half_written.try_for_each(|name| disk.remove(&format!("{directory}/{name}")))
+}
+
+/// Manifests of releases that do not stand: a deploy writes them before it commits, a prune removes
+/// them last.
+fn remove_orphaned_manifests<D: Disk>(disk: &D) -> Result<()> {
+    for name in disk.list(MANIFESTS)? {
+        let version = name.strip_suffix(".b3").or_else(|| name.strip_suffix(".tree"));
+        let Some(version) = version.and_then(|name| Version::parse(name).ok()) else { continue };
+        if disk.kind(&version.path())?.is_none() {
+            disk.remove(&format!("{MANIFESTS}/{name}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_record<D: Disk>(disk: &D, record: &Record) -> Result<()> {
