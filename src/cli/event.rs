@@ -18,7 +18,8 @@ use metainfo::{InfoHash, Metainfo};
 use serde_json::json;
 use std::{
     ffi::OsString,
-    fs,
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -111,17 +112,19 @@ struct Found {
 
 /// With everything given, no connection is made.
 fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
-    let size = fs::metadata(torrent).on("read", torrent)?.len();
-    if size > config.torrent_limit() {
-        let cause =
-            format!("it has {size} bytes, and limits.torrent is {}", config.torrent_limit());
+    let limit = config.torrent_limit();
+    let mut content = Vec::new();
+    let file = File::open(torrent).on("read", torrent)?;
+    // What says that it has no size, as a device or a pipe does, is bounded too.
+    file.take(limit.saturating_add(1)).read_to_end(&mut content).on("read", torrent)?;
+    if content.len() as u64 > limit {
+        let cause = format!("it is too large: limits.torrent is {limit} bytes");
         return Err(Error::new(Exit::Payload, "read", quoted(torrent), cause)
             .hint("raise it in the configuration if the torrent is right")
             .unrecorded());
     }
-    let torrent = fs::read(torrent).on("read", torrent)?;
     let payload = std::path::absolute(payload).on("find", payload)?;
-    Ok(Found { torrent, payload, complete: true, reachable: false })
+    Ok(Found { torrent: content, payload, complete: true, reachable: false })
 }
 
 /// Asks rtorrent, or its session directory where it does not answer.

@@ -79,6 +79,10 @@ fn a_torrent_over_its_limit_is_not_read() {
     let says = ["could not read `", "limits.torrent is 4096"];
     let failure = Failure { says: &says, hint: "raise", ..UNPROVEN };
     fails(&host, &torrent.hash, &large.bytes, &payload, &failure);
+    // Nor is what says that it has no bytes, and has them.
+    let endless = "/proc/self/smaps";
+    let args = ["finished", &torrent.hash, "--torrent", endless, "--payload", "x"];
+    super::fails_by(&host, &torrent.hash, &failure, || host.run(&args));
     assert_eq!(event(&host, &torrent.hash, &torrent.bytes, &payload).code, 0);
 }
 
