@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     checkpoint,
-    error::{Context, Error, Result, quoted},
+    error::{Context, Error, Exit, Result, quoted},
     manifest,
 };
 use nix::{errno::Errno, sys::stat::futimens};
@@ -255,6 +255,11 @@ impl<'a, W: Write> Building<'a, W> {
     /// Makes the shared links, holds the release against `must_exist`, sets the directories' times
     /// and the stage's own mode.
     pub(super) fn finish(mut self) -> Result<Contents> {
+        if self.budget.files == 0 {
+            // A build that packed nothing would take the site down.
+            return Err(Error::new(Exit::Payload, "unpack", "the payload", "it holds nothing")
+                .hint("look at what the build packed"));
+        }
         for shared in self.plan.shared {
             self.share(shared)?;
         }

@@ -82,7 +82,7 @@ fn a_torrent_over_its_limit_is_not_read() {
     // Nor is what says that it has no bytes, and has them.
     let endless = "/proc/self/smaps";
     let args = ["finished", &torrent.hash, "--torrent", endless, "--payload", "x"];
-    super::fails_by(&host, &torrent.hash, &failure, || host.run(&args));
+    fails_by(&host, &torrent.hash, &failure, || host.run(&args));
     assert_eq!(event(&host, &torrent.hash, &torrent.bytes, &payload).code, 0);
 }
 

@@ -339,3 +339,11 @@ fn git_archives_are_taken() {
     bench.accepted("a.tar.gz", &fs::read(bench.at("a.tar.gz")).unwrap());
     assert_eq!(bench.read("f"), "x");
 }
+
+#[test]
+fn a_build_that_packed_nothing_is_no_release() {
+    for tar in [Tar::new().end(), Tar::new().dir("./").end()] {
+        let told = Bench::new().refused("a.tar", &tar);
+        assert!(told.contains("it holds nothing"), "{told}");
+    }
+}
