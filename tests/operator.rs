@@ -196,7 +196,8 @@ fn a_rollback_does_not_wait_for_a_deploy() {
     assert_eq!(host.page("shop").as_deref(), Some("1.0"));
     let busy = host.run(&["prune", "shop"]);
     assert_eq!(busy.code, 75, "{busy:?}");
-    assert!(busy.stderr.contains("finished"), "who holds it: {}", busy.stderr);
+    let holder = format!("(`seedship finished`, download {}) is deploying there", torrent.hash);
+    assert!(busy.stderr.contains(&holder), "who holds it: {}", busy.stderr);
 
     // What it was landing is newer than everything that was ever live.
     deploy.kill();

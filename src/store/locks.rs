@@ -15,6 +15,7 @@ use super::{
 use crate::{
     disk::Disk,
     error::{Error, Exit, Result, escaped},
+    process::Who,
     release::{Key, Record, State, Version},
 };
 use metainfo::InfoHash;
@@ -32,10 +33,6 @@ const SWITCH_LOCK: &str = ".seedship/switch.lock";
 /// The switch lock is held for milliseconds; who cannot have it for this long tells somebody.
 const SWITCH_WAIT: Duration = Duration::from_secs(60);
 
-/// The line in the deploy lock: who holds it, in the holder's own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder(pub String);
-
 impl<D: Disk> Site<D> {
     /// Takes the deploy lock, waiting up to `wait`; `line` is what others read about the holder.
     ///
@@ -44,7 +41,7 @@ impl<D: Disk> Site<D> {
     pub fn deploying(&mut self, wait: Duration, line: &str) -> Result<Deploying<'_, D>> {
         self.furnish()?;
         let Some(mut lock) = self.disk.lock(DEPLOY_LOCK, wait)? else {
-            let holder = self.holder()?.map_or("another process".to_owned(), |h| h.0);
+            let holder = self.holder()?;
             let place = crate::error::quoted(self.disk.place());
             return Err(Error::new(
                 Exit::Again,
@@ -52,18 +49,25 @@ impl<D: Disk> Site<D> {
                 place,
                 format!("{holder} is deploying there"),
             )
-            .hint("it is landed by the next `seedship sweep`"));
+            .hint(
+                "try again when it is done; what is left is landed by the next `seedship sweep`",
+            ));
         };
         self.disk.inscribe(&mut lock, &format!("{line}\n"))?;
         let watch = self.disk.watch()?;
         Ok(Deploying { site: self, _lock: lock, watch })
     }
 
-    /// What the deploy lock's file says about its last holder: advisory, it may be dead.
-    pub fn holder(&self) -> Result<Option<Holder>> {
+    /// Who holds the deploy lock, for a person. Its line is believed only while the process runs
+    /// that it tells of: it may be a dead one's.
+    fn holder(&self) -> Result<String> {
         let content = self.disk.read(DEPLOY_LOCK)?.unwrap_or_default();
-        let line = content.split(|b| *b == b'\n').next().unwrap_or_default();
-        Ok((!line.is_empty()).then(|| Holder(escaped(line))))
+        let who = Who::parse(&String::from_utf8_lossy(&content)).filter(Who::is_alive);
+        Ok(who.map_or("another process".to_owned(), |Who { pid, command, hash, .. }| {
+            let command = escaped(command.as_bytes());
+            let busy = hash.map_or(String::new(), |hash| format!(", download {hash}"));
+            format!("process {pid} (`seedship {command}`{busy})")
+        }))
     }
 
     /// Takes the switch lock and reads everything anew, an unreadable record being an error.

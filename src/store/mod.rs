@@ -14,7 +14,7 @@ mod stage;
 
 pub use history::{Entry, History};
 pub use hold::Hold;
-pub use locks::{Both, DEPLOY_LOCK, Deploying, Holder, Switching};
+pub use locks::{Both, DEPLOY_LOCK, Deploying, Switching};
 pub use seen::{Current, Foreign, Seen};
 pub use stage::{Durable, Leftovers, Stage};
 
