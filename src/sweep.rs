@@ -187,10 +187,18 @@ fn sweep_app(
 ) -> Result<()> {
     let mut site = Site::new(Kernel::open(&app.root)?, app.mode.directory());
     recover(&mut site, app, env)?;
+    let mut switched = false;
     for due in due(&site.look()?, app, found, env.now) {
+        // Newest first: what landed earlier is older than what is live now, and was told of then.
+        if switched && matches!(due, Due::Activate(_)) {
+            continue;
+        }
         let (name, done) = due.carry_out(&mut site, app, rtorrent, env);
         match done {
-            Ok(Outcome::Live { .. }) => swept.live.push(name),
+            Ok(Outcome::Live { .. }) => {
+                switched = true;
+                swept.live.push(name);
+            }
             Ok(Outcome::Landed { .. } | Outcome::Superseded) => swept.landed.push(name),
             Ok(_) => {}
             // One that cannot land now does not stop the next.
@@ -264,7 +272,8 @@ impl Due<'_> {
     }
 }
 
-/// What there is to do now, newest first.
+/// What there is to do now, newest first. Of the landed releases that may go live only the newest
+/// does: it is above the others then.
 fn due<'c>(seen: &Seen, app: &App, found: Vec<Found<'c>>, now: Unix) -> Vec<Due<'c>> {
     let land = found.into_iter().filter(|found| is_due(seen, found, now)).map(Due::Land);
     let rules = Rules::of(app);
@@ -272,7 +281,9 @@ fn due<'c>(seen: &Seen, app: &App, found: Vec<Found<'c>>, now: Unix) -> Vec<Due<
         seen.stands(&r.version)
             && matches!(choose::choose(r, seen, &rules, now), Decision::Activate { .. })
     };
-    let activate = seen.records.iter().filter(goes_live).cloned().map(Due::Activate);
+    let landed = seen.records.iter().filter(goes_live);
+    let newest = landed.max_by(|a, b| app.order().compare(a, b)).cloned();
+    let activate = newest.into_iter().map(Due::Activate);
     let mut due: Vec<_> = land.chain(activate).collect();
     due.sort_by(|a, b| app.order().compare(b.rank(), a.rank()));
     due

@@ -197,3 +197,34 @@ fn downloads_stay_where_the_configuration_says_so(lab: &Lab, flavour: Flavour) {
     host.good(&["sweep"]);
     assert_eq!(left(&node), before);
 }
+
+/// After a hold only the newest goes live, and what stays behind is not told a second time.
+#[test]
+fn of_what_landed_under_a_hold_the_newest_alone_goes_live() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, SHOP);
+    host.landed("shop", "1.0");
+    host.good(&["hold", "shop"]);
+    let held = |version: &str| {
+        let (torrent, payload) = release(&lab, version);
+        assert_eq!(host.finished(&torrent, &payload).code, 0);
+    };
+    held("2.0");
+    held("3.0");
+    host.good(&["unhold", "shop"]);
+    assert_eq!(host.good(&["sweep", "--dry-run"]), "shop 3.0 would go live\n");
+    assert_eq!(host.good(&["sweep"]), "shop 3.0 is live\n");
+    assert_eq!(host.page("shop").as_deref(), Some("3.0"));
+
+    // The same where the newer one lands in that sweep.
+    host.good(&["hold", "shop"]);
+    held("4.0");
+    host.good(&["unhold", "shop"]);
+    let (torrent, payload) = release(&lab, "5.0");
+    host.in_session(&torrent, payload.parent().unwrap());
+    assert_eq!(host.good(&["sweep"]), "shop 5.0 is live\n");
+    for version in ["2.0", "3.0", "4.0", "5.0"] {
+        let told = host.told(&format!("shop {version} landed and"));
+        assert_eq!(told, usize::from(version != "5.0"), "{version} {:#?}", host.log());
+    }
+}
