@@ -50,6 +50,8 @@ pub(super) struct Building<'a, W: Write> {
     manifest: &'a mut manifest::Writer<W>,
     /// The release's own time.
     time: Time,
+    /// Entries that are the release's own directory.
+    roots: u64,
     /// Entries at or below a shared path.
     skipped: u64,
     /// Entries with bits that were taken away.
@@ -76,6 +78,7 @@ impl<'a, W: Write> Building<'a, W> {
             times: Times::new(private)?,
             manifest,
             time: plan.time.into(),
+            roots: 0,
             skipped: 0,
             strange: 0,
             linked: None,
@@ -147,6 +150,7 @@ impl<'a, W: Write> Building<'a, W> {
             return Err(refuse(entry.path, cause));
         };
         self.budget.entry("")?;
+        self.roots += 1;
         self.time = entry.time.unwrap_or(self.plan.time.into());
         Ok(())
     }
@@ -255,7 +259,7 @@ impl<'a, W: Write> Building<'a, W> {
     /// Makes the shared links, holds the release against `must_exist`, sets the directories' times
     /// and the stage's own mode.
     pub(super) fn finish(mut self) -> Result<Contents> {
-        if self.budget.files == 0 {
+        if self.budget.files == self.roots {
             // A build that packed nothing would take the site down.
             return Err(Error::new(Exit::Payload, "unpack", "the payload", "it holds nothing")
                 .hint("look at what the build packed"));
