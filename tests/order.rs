@@ -108,7 +108,7 @@ fn what_keep_has_no_room_for_is_passed_over_unread() {
     host.landed("shop", "2.0");
     let (late, payload) = named(&lab, "shop-1.0", "1.0");
     // Were it read, its wrong bytes would show.
-    std::fs::write(&payload, "something else").unwrap();
+    fs::write(&payload, "something else").unwrap();
     assert_eq!(host.finished(&late, &payload).code, 0);
     assert_eq!(host.state("shop", &late.hash).as_deref(), Some("superseded"));
     assert_eq!(host.releases("shop"), ["2.0"]);
@@ -336,7 +336,7 @@ fn what_landed_goes_live_without_its_download(lab: &Lab, flavour: Flavour) {
         .unwrap();
     node.rpc("d.erase", &[torrent.hash.as_str().into()]).unwrap();
     node.await_gone(&torrent.hash).unwrap();
-    std::fs::remove_file(node.download().join(&torrent.name)).unwrap();
+    fs::remove_file(node.download().join(&torrent.name)).unwrap();
 
     host.good(&["unhold", "shop"]);
     host.good(&["sweep"]);
@@ -364,7 +364,7 @@ fn an_event_answers_a_machine_too() {
     assert_eq!(answer(&torrent, &payload), (0, outcome("already")));
     for name in ["shop-latest", "shop-1.1"] {
         let (torrent, payload) = named(&lab, name, "1.0");
-        std::fs::write(&payload, "damaged").unwrap();
+        fs::write(&payload, "damaged").unwrap();
         let (code, object) = answer(&torrent, &payload);
         assert_eq!(object["error"]["exit"], code, "{name}");
     }

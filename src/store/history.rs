@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Entry {
     /// When.
     pub at: Unix,
-    /// What: `live`, `landed`, `rollback`, `activate`, `refused`, `waiting`, `pruned`, `hold` …
+    /// What: `live`, `landed`, `superseded`, `failed`, `pruned`, `rollback`, `activate`, `hold` …
     pub event: String,
     /// The release it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,9 +21,9 @@ pub struct Entry {
     /// The info hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
-    /// Who: a user's name, or `rtorrent` and `sweep` for what happened by itself.
+    /// Who: a user's name; `finished` and `sweep` for what these did, `seedship` for its pruning.
     pub by: String,
-    /// Why, where there is a reason to tell; the signed facts of a release that went live.
+    /// Why, where there is a reason to tell; what was said of the payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
