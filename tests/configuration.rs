@@ -160,9 +160,12 @@ fn the_argument_goes_before_the_environment() {
     let both = show(&["--config", one.to_str().unwrap()], Some(&two));
     assert!(both.stdout.contains("/srv/one"), "{both:?}");
     if !Path::new("/etc/seedship/config.toml").exists() {
-        let neither = show(&[], None);
-        assert_eq!(neither.code, 78);
-        assert!(neither.stderr.contains("`/etc/seedship/config.toml`"), "{neither:?}");
+        // An empty one is none.
+        for env in [None, Some(Path::new(""))] {
+            let neither = show(&[], env);
+            assert_eq!(neither.code, 78);
+            assert!(neither.stderr.contains("`/etc/seedship/config.toml`"), "{neither:?}");
+        }
     }
 }
 

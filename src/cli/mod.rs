@@ -108,7 +108,9 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
 }
 
 fn config_path(args: &Args) -> PathBuf {
-    let named = args.config.clone().or_else(|| std::env::var_os("SEEDSHIP_CONFIG").map(Into::into));
+    // Empty is unset, as a unit file or a script may leave it.
+    let environment = std::env::var_os("SEEDSHIP_CONFIG").filter(|path| !path.is_empty());
+    let named = args.config.clone().or_else(|| environment.map(Into::into));
     named.unwrap_or_else(|| CONFIG.into())
 }
 
