@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Exit, Result},
     operate::Operator,
     process::{self, Owner},
+    report,
 };
 use nix::unistd::{User, geteuid, getuid};
 use std::ffi::OsString;
@@ -80,7 +81,14 @@ pub(super) fn is_anothers(app: &App) -> bool {
 fn children(owners: &[Owner], command: &Command, typed: &[OsString]) -> Result<Work> {
     let mut first = 0;
     for owner in owners {
-        let code = process::run_as(owner, typed.get(1..).unwrap_or_default())?;
+        let code = match process::run_as(owner, typed.get(1..).unwrap_or_default()) {
+            Ok(code) => code,
+            // One owner's child that died does not keep the others from theirs.
+            Err(error) => {
+                report::line_of(&error).log(report::level_of(&error));
+                error.exit.code()
+            }
+        };
         first = if first == 0 { code } else { first };
         if matches!(command, Command::Finished(_)) && is_the_same_for_all(code) {
             break;

@@ -40,11 +40,14 @@ pub fn downloads(session: &Path) -> Result<Vec<Download>> {
         let entry = entry.on("read", session)?;
         let Some(hash) = state_of(&entry.file_name()) else { continue };
         let path = entry.path();
-        match bounded(&path, STATE_MAX)?.map(|bytes| download(hash, &bytes)) {
-            Some(Ok(download)) => found.push(download),
-            Some(Err(cause)) => log::warn!("passing over {}: {cause}", quoted(&path)),
+        match bounded(&path, STATE_MAX).map(|read| read.map(|bytes| download(hash, &bytes))) {
+            Ok(Some(Ok(download))) => found.push(download),
+            Ok(Some(Err(cause))) => log::warn!("passing over {}: {cause}", quoted(&path)),
             // rtorrent erased it just now.
-            None => {}
+            Ok(None) => {}
+            // Who may not read one may read none: that is no download passed over.
+            Err(error) if error.exit == Exit::Permission => return Err(error),
+            Err(error) => log::warn!("passing over a download: {error}"),
         }
     }
     found.sort_by_key(|download| download.hash);
@@ -129,6 +132,11 @@ mod tests {
         let fifo = dir.path().join(file(".torrent"));
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
         assert_eq!(torrent(dir.path(), HASH, 10).unwrap_err().exit, Exit::Io);
+        // Among the states of all downloads it is passed over, and the others are read.
+        fs::rename(&fifo, dir.path().join(format!("{}.torrent.rtorrent", "0".repeat(40)))).unwrap();
+        let state = b"d8:completei1e9:directory2:/ae";
+        fs::write(dir.path().join(file(".torrent.rtorrent")), state).unwrap();
+        assert_eq!(downloads(dir.path()).unwrap().len(), 1);
     }
 
     #[test]

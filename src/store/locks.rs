@@ -40,7 +40,13 @@ impl<D: Disk> Site<D> {
     /// 75, naming the holder, if it was held all the time.
     pub fn deploying(&mut self, wait: Duration, line: &str) -> Result<Deploying<'_, D>> {
         self.furnish()?;
-        let Some(mut lock) = self.disk.lock(DEPLOY_LOCK, wait)? else {
+        let mut free = self.disk.lock(DEPLOY_LOCK, Duration::ZERO)?;
+        if free.is_none() && !wait.is_zero() {
+            let (place, holder) = (crate::error::quoted(self.disk.place()), self.holder()?);
+            log::info!("{holder} is deploying into {place}: waiting up to {} s", wait.as_secs());
+            free = self.disk.lock(DEPLOY_LOCK, wait)?;
+        }
+        let Some(mut lock) = free else {
             let holder = self.holder()?;
             let place = crate::error::quoted(self.disk.place());
             return Err(Error::new(

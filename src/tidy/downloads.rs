@@ -74,9 +74,16 @@ pub(super) fn remove(
     for (hash, going) in payloads.iter().filter(|(hash, _)| retired.contains(hash)) {
         let others = payloads.iter().filter(|(other, _)| *other != hash);
         let others: Vec<Payload> = others.map(|(_, payload)| payload.clone()).collect();
-        seeding.client.remove(*hash)?;
-        let Deleted { files, kept, .. } = payload::delete(going, &others)?;
-        removed.push(Removed { hash: *hash, path: going.path.clone(), files, kept });
+        // The files first: as long as rtorrent has the download, the next sweep comes back to it.
+        let gone = payload::delete(going, &others)
+            .and_then(|deleted| seeding.client.remove(*hash).map(|()| deleted));
+        match gone {
+            Ok(Deleted { files, kept, .. }) => {
+                removed.push(Removed { hash: *hash, path: going.path.clone(), files, kept });
+            }
+            // One that cannot go now does not keep the others.
+            Err(e) => log::warn!("{e}; the download {hash} is removed by the next sweep"),
+        }
     }
     Ok(removed)
 }
