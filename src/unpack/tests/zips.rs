@@ -133,7 +133,8 @@ fn every_writer_of_zips_gives_the_tree_of_unzip() {
     for pack in [
         "zip -qry $0 .",
         "zip -qry -0 $0 .",
-        "zip -qry - . | cat > $0",
+        // Into a pipe it cannot store, as it would a link.
+        "find . -type f -size +0 | zip -q -@ - | cat > $0",
         "find . | sort -r | zip -qy -@ $0",
         "zip -qry $0 . && echo comment | zip -qz $0",
         "bsdtar --format zip -cf $0 .",
