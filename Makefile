@@ -51,7 +51,8 @@ fuzz:
 	@fuzz=$$(scripts/tool cargo-fuzz); export RUSTC_BOOTSTRAP=1; \
 	for target in $$("$$fuzz" list); do \
 	    echo "== $$target"; \
-	    "$$fuzz" run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -detect_leaks=0; \
+	    mkdir -p "fuzz/found/$$target"; \
+	    "$$fuzz" run "$$target" "fuzz/found/$$target" "fuzz/corpus/$$target" -- -max_total_time=$(FUZZ_SECONDS) -detect_leaks=0; \
 	done
 
 clean:
