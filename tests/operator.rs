@@ -6,12 +6,7 @@ use crate::{
 };
 use lab::{Kind, Lab, Torrent, site};
 use serde_json::json;
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 /// A host with these releases of the shop, the last one live. There is no rtorrent.
 fn host<'l>(lab: &'l Lab, versions: &[&str]) -> (Host<'l>, Vec<String>) {
@@ -188,10 +183,8 @@ fn a_rollback_does_not_wait_for_a_deploy() {
     let (host, hashes) = host(&lab, &["1.0", "2.0"]);
     let (torrent, payload) = release(&lab, "3.0");
     let mut deploy = host.parked(host.event(&torrent, &payload), "unpack-entry");
-    let began = Instant::now();
+    // Did it wait, it would wait until the deploy is killed: for ever.
     host.good(&["rollback", "shop"]);
-    // It would wait until the deploy is killed: for ever. A busy machine is given its time.
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(deploy.stands());
     assert_eq!(host.page("shop").as_deref(), Some("1.0"));
     let busy = host.run(&["prune", "shop"]);

@@ -36,6 +36,12 @@ fn served<T>(serve: impl FnOnce(UnixStream) + Send, ask: impl FnOnce(&Scgi) -> T
     })
 }
 
+/// Only the time-out that a test is about can end it: without that one it would hang.
+fn never_in_all(scgi: &Scgi) -> Scgi {
+    let total = Duration::from_secs(60 * 60);
+    Scgi::new(scgi.address.clone(), Timeouts { total, ..QUICK })
+}
+
 /// Takes a whole request as rtorrent does: exactly as many bytes as the frame announces.
 fn request(stream: &mut UnixStream) -> String {
     let mut text = Vec::new();
@@ -128,19 +134,17 @@ fn a_huge_answer_is_cut_off() {
 
 #[test]
 fn silence_ends_after_the_idle_time() {
-    let begin = Instant::now();
     let (release, wait) = mpsc::channel::<()>();
     let serve = move |mut stream: UnixStream| {
         request(&mut stream);
         let _ = wait.recv();
     };
     let error = broken(served(serve, |scgi| {
-        let result = scgi.call(&Request::new("x"));
+        let result = never_in_all(scgi).call(&Request::new("x"));
         drop(release);
         result
     }));
     assert!(error.cause.starts_with("no answer in time"), "{error}");
-    assert!(begin.elapsed() < QUICK.total, "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -173,10 +177,8 @@ fn a_full_queue_ends_after_the_connect_time() {
     rustix::net::listen(&listener, 0).unwrap();
     // One connection waits in a queue of length zero; the second finds it full.
     let _first = UnixStream::connect(&socket).unwrap();
-    let begin = Instant::now();
-    let error = broken(scgi(&socket).call(&Request::new("x")));
+    let error = broken(never_in_all(&scgi(&socket)).call(&Request::new("x")));
     assert!(error.cause.starts_with("no answer in time"), "{error}");
-    assert!(begin.elapsed() < QUICK.total, "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::{
     fs::{self, File, OpenOptions},
     os::unix::fs::{FileExt, symlink},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 lab::on_both![a_byte_flipped_before_the_hook_reads_it_is_caught];
@@ -175,7 +174,6 @@ fn spoilt(spoil: impl FnOnce(&Path)) -> (Lab, Torrent, PathBuf) {
 fn waits(spoilt: (Lab, Torrent, PathBuf), why: &str) {
     let (lab, torrent, payload) = spoilt;
     let host = open(&lab, "");
-    let begun = Instant::now();
     let says = ["could not verify `/", "/pages/page-7.html`: ", why];
     fails(
         &host,
@@ -183,7 +181,6 @@ fn waits(spoilt: (Lab, Torrent, PathBuf), why: &str) {
         &payload,
         &Failure { says: &says, hint: "let rtorrent check its hash", ..DAMAGED },
     );
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     let file = payload.join("pages/page-7.html");
     if file.is_dir() {
         fs::remove_dir(&file).unwrap();
