@@ -3,7 +3,7 @@
 SHELL    := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fuzz clean install
+.PHONY: help demo test lint experiment bench fuzz clean install
 FEATURES := --workspace --features seedship/checkpoints
 FUZZ_SECONDS ?= 60
 
@@ -11,6 +11,8 @@ help:
 	@echo 'make demo [SITE=DIR]   watch a release go live: real rtorrents, load, kills (60 s)'
 	@echo 'make test              every test, with real programs'
 	@echo 'make lint              format, clippy, dependencies'
+	@echo 'make experiment        what requests see of a switch: unlink + symlink, BusyBox, ours'
+	@echo 'make bench             ours beside the tools that people use, in one run'
 	@echo 'make fuzz              long runs of the fuzz targets (FUZZ_SECONDS=60 each)'
 	@echo 'make clean             remove what was built and fetched'
 
@@ -44,6 +46,14 @@ lint: install
 	else \
 	    echo "advisories not checked: $$(tail -n1 <<< "$$said")"; \
 	fi
+
+experiment: install
+	cargo bench --quiet --profile dev $(FEATURES) --bench experiment
+
+bench: install
+	@imdl=$$(scripts/tool imdl); \
+	cargo build --quiet --release; \
+	IMDL="$$imdl" cargo bench --quiet --bench peers
 
 # Needs nothing but the stable toolchain. What a thread that is just ending still holds would count as
 # a leak.

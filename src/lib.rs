@@ -31,5 +31,6 @@ pub mod deploy;
 pub mod operate;
 pub mod sweep;
 pub mod look;
+pub mod torrent;
 // door
 pub mod cli;

@@ -6,7 +6,7 @@ use crate::{
 };
 use clap::{Args as Arguments, Parser, Subcommand};
 use metainfo::InfoHash;
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// Turns a finished download into a live release.
 #[derive(Parser, Debug)]
@@ -45,17 +45,36 @@ pub(super) enum Command {
     Releases(App),
     /// What happened
     History(History),
+    /// Compare a release on disk with what was unpacked
+    Audit(Audit),
     /// Remove the releases that are not kept
     Prune(Prune),
+    /// Look into a torrent, check a payload against it
+    #[command(subcommand)]
+    Torrent(Torrent),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(Settings),
+    /// Print the completion script of a shell
+    Completions(Completions),
+    /// Print a manual page, or write all of them
+    Man(Man),
 }
 
 impl Command {
     /// It changes nothing, so there is nothing to log.
     pub(super) fn is_reader(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::Releases(_) | Self::History(_) | Self::Config(_))
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::Releases(_)
+                | Self::History(_)
+                | Self::Audit(_)
+                | Self::Torrent(_)
+                | Self::Config(_)
+                | Self::Completions(_)
+                | Self::Man(_)
+        )
     }
 
     /// Started by rtorrent or a timer: it drops what its parent left to it.
@@ -160,6 +179,47 @@ pub(super) struct History {
     /// How many events, newest last
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub(super) lines: usize,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Audit {
+    /// The app, as named in the configuration
+    pub(super) app: String,
+    /// The release; the live one if none is named
+    #[arg(value_parser = version)]
+    pub(super) version: Option<Version>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Torrent {
+    /// Hash a payload and say which pieces and which files are wrong
+    Verify {
+        /// A .torrent file, or the info hash of a download that rtorrent has
+        torrent: OsString,
+        /// The payload: the file of a single-file torrent, the directory of any other
+        /// [default: where rtorrent has it, or beside the .torrent]
+        payload: Option<PathBuf>,
+    },
+    /// What a torrent holds: name, info hash, files, pieces, trackers, signature
+    Show {
+        /// A .torrent file, or the info hash of a download that rtorrent has
+        torrent: OsString,
+    },
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Completions {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Man {
+    /// The command whose page is printed, such as `rollback` or `torrent verify`
+    pub(super) command: Vec<String>,
+    /// Write every page into this directory instead
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(super) to: Option<PathBuf>,
 }
 
 #[derive(Arguments, Debug)]

@@ -3,10 +3,12 @@
 
 mod args;
 mod event;
+mod manual;
 mod operator;
 mod output;
 mod reader;
 mod settings;
+mod torrent;
 mod user;
 
 use crate::{
@@ -78,8 +80,12 @@ fn untaken(typed: &[OsString], error: &clap::Error) -> Exit {
 
 fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     let path = config_path(args);
-    if let Command::Config(command) = &args.command {
-        return settings::run(command, &path, output);
+    match &args.command {
+        Command::Config(command) => return settings::run(command, &path, output),
+        Command::Torrent(command) => return torrent::run(command, &path, output),
+        Command::Completions(command) => return manual::completions(command),
+        Command::Man(command) => return manual::man(command),
+        _ => {}
     }
     let config = crate::config::read(&path).and_then(Config::merge);
     // A hook has no other place to say that its configuration is wrong.
@@ -90,7 +96,9 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     }
     let config = config?;
     let exit = match &args.command {
-        Command::Config(_) => Exit::Done,
+        Command::Config(_) | Command::Torrent(_) | Command::Completions(_) | Command::Man(_) => {
+            Exit::Done
+        }
         Command::Finished(finished) => {
             return event::finished(config, finished, args, typed, output);
         }
@@ -103,6 +111,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Status(c) => reader::status(&config, c, output)?,
         Command::Releases(c) => reader::releases(&config, c, output)?,
         Command::History(c) => reader::history(&config, c, output)?,
+        Command::Audit(c) => reader::audit(&config, c, output)?,
     };
     Ok(exit.code())
 }

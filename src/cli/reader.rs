@@ -1,7 +1,7 @@
 //! What an operator types to look at something: no lock, nothing written.
 
 use super::{
-    args::{App as OneApp, History, SomeApp},
+    args::{App as OneApp, Audit, History, SomeApp},
     output::Output,
 };
 use crate::{
@@ -33,6 +33,14 @@ pub(super) fn history(config: &Config, typed: &History, output: &Output) -> Resu
     let events = look::history(app, typed.lines)?;
     output.answer(events.screen(), &events);
     Ok(Exit::Done)
+}
+
+pub(super) fn audit(config: &Config, typed: &Audit, output: &Output) -> Result<Exit> {
+    let app = config.app(&typed.app)?;
+    become_owner([app])?;
+    let audit = look::audit(app, typed.version.as_ref())?;
+    output.answer(audit.screen(output.colour()), &audit);
+    Ok(audit.exit())
 }
 
 /// Root reads with the owner's rights, not its own: what lies in a root is the owner's to put

@@ -1,10 +1,11 @@
-//! What can be seen without a lock: `status`, `releases`, `history`.
+//! What can be seen without a lock: `status`, `releases`, `history`, `audit`.
 //!
 //! Readers take no lock, write nothing and recover nothing: what is unfinished they say. So they
 //! work beside a running deploy, for another user whose group may read, with records lost or
 //! damaged; what they saw was true for a moment. Each returns a plain object, whose fields are the
 //! stable names of `--json` with times as RFC 3339, and which prints itself for people.
 
+mod audit;
 mod history;
 mod landing;
 mod release;
@@ -13,6 +14,7 @@ mod screen;
 mod status;
 mod unfinished;
 
+pub use audit::{Audit, audit};
 pub use history::{Event, Events, history};
 pub use release::{Case, Release};
 pub use releases::{Releases, releases};

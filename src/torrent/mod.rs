@@ -1,0 +1,1 @@
+//! A torrent by itself, outside of any deploy: what it holds, and whether a payload is what it says.
