@@ -310,14 +310,24 @@ impl Drop for Parked {
 }
 
 impl Run {
+    /// Whatever is run, what it says is for people.
     pub(crate) fn of(output: Output) -> Self {
-        Self {
+        let run = Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        for text in [&run.stdout, &run.stderr] {
+            let rust = IN_RUSTS_WORDS.iter().find(|words| text.contains(*words));
+            assert_eq!(rust, None, "{text}");
         }
+        run
     }
 }
+
+/// What shows that a value of the program was printed as the program sees it.
+const IN_RUSTS_WORDS: [&str; 9] =
+    ["(os error", "Os {", "Custom {", "Error {", "Some(", "Ok(", "Err(", "panicked", "Error(\""];
 
 /// A syslog socket and what came through it.
 struct Log {

@@ -11,6 +11,7 @@ mod bad_input;
 mod configuration;
 mod demo;
 mod corpus;
+mod errors;
 mod event;
 mod host;
 mod killed;

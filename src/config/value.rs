@@ -92,6 +92,11 @@ fn in_unit(amount: u64, units: &[(&str, u64)]) -> String {
     format!("{}{unit}", amount / factor)
 }
 
+/// A string as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 /// What to write instead: a bare number with a unit at it, else examples.
 fn with_unit(text: &str, unit: &str, examples: &str) -> String {
     match text.parse::<u64>() {
@@ -244,7 +249,7 @@ impl<'de> Deserialize<'de> for Argv {
                 f.write_str("a list of strings: the program and its arguments")
             }
             fn visit_str<E: de::Error>(self, line: &str) -> Result<Argv, E> {
-                let words: Vec<_> = line.split_whitespace().map(|w| format!("{w:?}")).collect();
+                let words: Vec<_> = line.split_whitespace().map(quoted).collect();
                 let more = if words.len() < 2 { ", …" } else { "" };
                 let cause = format!("the command `{line}` is a string, and no shell will read it");
                 let list = format!(

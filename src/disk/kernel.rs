@@ -94,6 +94,7 @@ impl Kernel {
     pub fn group(&self, path: &str) -> Result<u32> {
         self.stat(path)?.map(|found| found.st_gid).ok_or_else(|| {
             Error::new(Exit::Io, "look at", quoted(self.full(path)), "it is not there")
+                .hint("somebody removed it just now: the next command makes it again")
         })
     }
 

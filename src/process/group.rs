@@ -39,7 +39,8 @@ pub fn end_group(who: &Who) -> Result<bool> {
     }
     let thing =
         format!("process group {} of a killed `{}`", who.group, escaped(who.command.as_bytes()));
-    Err(Error::new(Exit::Again, "end", thing, "it still runs after SIGKILL"))
+    Err(Error::new(Exit::Again, "end", thing, "it still runs after SIGKILL")
+        .hint("it hangs in the kernel (`ps -eo pid,pgid,stat,wchan`): cure its disk or NFS, then try again"))
 }
 
 /// The group was that process's, in this boot, and is not the one we are in.
@@ -70,7 +71,8 @@ fn send(who: &Who, signal: Signal) -> Result<()> {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(cause) => {
             let thing = format!("process group {}", who.group);
-            Err(Error::new(Exit::Permission, "end", thing, cause.desc()))
+            Err(Error::new(Exit::Permission, "end", thing, cause.desc())
+                .hint("a command of the killed deploy changed its user: end it as root"))
         }
     }
 }

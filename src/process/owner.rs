@@ -81,7 +81,12 @@ pub fn become_owner(owner: &Owner) -> Result<()> {
         |cause: &str| Error::new(Exit::Permission, "become", format!("user `{owner}`"), cause);
     let changed = take_rights(owner);
     changed.map_err(|e| failed(&e.desc().to_lowercase()).hint("run it as root or as that user"))?;
-    if has_become(owner) { Ok(()) } else { Err(failed("some of the old rights were kept")) }
+    if has_become(owner) {
+        Ok(())
+    } else {
+        Err(failed("some of the old rights were kept")
+            .hint("run it as that user: sudo -u USER seedship …"))
+    }
 }
 
 /// Groups first: after setuid there is no right left to change them.
@@ -129,8 +134,10 @@ pub fn run_as(owner: &Owner, args: &[OsString]) -> Result<u8> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("seedship").arg(AS_OWNER).arg(owner.uid.to_string()).args(args);
     let status = command.status().on("start", "/proc/self/exe")?;
-    let ended =
-        |how: String| Error::new(Exit::Again, "finish", format!("the work of `{owner}`"), how);
+    let ended = |how: String| {
+        Error::new(Exit::Again, "finish", format!("the work of `{owner}`"), how)
+            .hint("its own lines in the log say how far it came; the next run goes on")
+    };
     match (status.code(), status.signal()) {
         (Some(code), _) => Ok(u8::try_from(code).unwrap_or(u8::MAX)),
         (None, Some(signal)) => Err(ended(format!("its process was ended by signal {signal}"))),

@@ -231,11 +231,13 @@ fn unless_unknown<T>(told: Result<T, Failure>) -> Result<Option<T>, Failure> {
 fn known<T>(told: Result<T, Failure>, hash: InfoHash, asked: &str) -> Result<T> {
     unless_unknown(told).map_err(|e| e.asking(asked))?.ok_or_else(|| {
         Error::new(Exit::NotFound, "find", format!("{hash}"), "rtorrent does not have it")
+            .hint("it was removed from rtorrent just now; load its .torrent again")
     })
 }
 
 fn not_removed(hash: InfoHash, cause: &str) -> Error {
     Error::new(Exit::Again, "remove", format!("{hash} from rtorrent"), cause)
+        .hint("a later `seedship sweep` removes it")
 }
 
 /// The info hash of the torrent in a watch file, if it can be read at all.

@@ -94,14 +94,15 @@ fn bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         file => file.on("read", path)?,
     };
     if !file.metadata().on("read", path)?.is_file() {
-        return Err(Error::new(Exit::Io, "read", quoted(path), "it is not a regular file"));
+        return Err(Error::new(Exit::Io, "read", quoted(path), "it is not a regular file")
+            .hint("[rtorrent] session in the configuration must be rtorrent's session.path"));
     }
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).on("read", path)?;
     if bytes.len() as u64 > limit {
         let cause = format!("it is larger than {limit} bytes");
         return Err(Error::new(Exit::Payload, "read", quoted(path), cause)
-            .hint("raise the limit in the configuration if the torrent is right"));
+            .hint("raise limits.torrent in the configuration if the torrent is right"));
     }
     Ok(Some(bytes))
 }

@@ -114,7 +114,8 @@ impl Failure {
     /// An answer of another shape than the question calls for.
     pub fn unexpected() -> Self {
         let cause = "its answer has another form than this seedship knows";
-        Self::Broken(Error::new(Exit::Unreachable, "ask", "rtorrent", cause))
+        let hint = "this seedship knows rtorrent 0.9.8 to 0.16";
+        Self::Broken(Error::new(Exit::Unreachable, "ask", "rtorrent", cause).hint(hint))
     }
 
     /// The error for an operator, where `what` was asked of rtorrent (`d.erase`).
@@ -126,7 +127,8 @@ impl Failure {
                 "ask",
                 format!("rtorrent for `{}`", escaped(what.as_bytes())),
                 format!("it answered: {text} ({code})"),
-            ),
+            )
+            .hint("this seedship knows rtorrent 0.9.8 to 0.16"),
         }
     }
 }

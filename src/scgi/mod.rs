@@ -130,6 +130,7 @@ impl Scgi {
 
     fn unreadable(&self, cause: &str) -> Error {
         Error::new(Exit::Unreachable, "ask", format!("rtorrent at {}", self.address), cause)
+            .hint("does `scgi` name rtorrent's own socket? Its whole answer is logged at debug")
     }
 }
 

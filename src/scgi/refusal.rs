@@ -27,8 +27,10 @@ pub(super) fn unreachable(address: &Address, timeouts: Timeouts, error: &io::Err
         }
         (TimedOut | WouldBlock, _) => (
             format!(
-                "no answer in time (connecting {:?}, waiting {:?}, in all {:?})",
-                timeouts.connect, timeouts.idle, timeouts.total
+                "no answer in time (connecting {} s, waiting {} s, in all {} s)",
+                timeouts.connect.as_secs_f32(),
+                timeouts.idle.as_secs_f32(),
+                timeouts.total.as_secs_f32()
             ),
             "rtorrent is there but busy or stopped; look at its load and its log".to_owned(),
         ),

@@ -29,7 +29,8 @@ impl<D: Disk> Stage<D> {
         if !disk.make_dir(&name, 0o700)? {
             // Another's: what lies in it is not known, and it is not this stage's to remove.
             let place = quoted(disk.place().join(&name));
-            return Err(Error::new(Exit::Io, "make the stage", place, "it is there already"));
+            return Err(Error::new(Exit::Io, "make the stage", place, "it is there already")
+                .hint("the next sweep takes another name"));
         }
         Ok(Self { disk, name })
     }

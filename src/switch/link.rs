@@ -34,7 +34,8 @@ fn replace<D: Disk>(disk: &D) -> Result<()> {
         // A directory would be exchanged as readily, and be gone for whoever put it there.
         Some(_) => {
             let place = quoted(disk.place().join(CURRENT));
-            return Err(Error::new(Exit::NotOurs, "switch", place, "it is no link any more"));
+            return Err(Error::new(Exit::NotOurs, "switch", place, "it is no link any more")
+                .hint("somebody replaced it just now: `seedship activate APP VERSION --adopt` takes it over"));
         }
     }
     if disk.exchange(NEXT, CURRENT)? {

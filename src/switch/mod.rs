@@ -73,11 +73,14 @@ pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, record: &Recor
         Renamed::Taken => {
             lock.forget(&record.key)?;
             let cause = "a directory of that name appeared while it was unpacked";
-            return Err(Error::new(Exit::Payload, "commit", place, cause));
+            return Err(Error::new(Exit::Payload, "commit", place, cause)
+                .hint("nothing but seedship may write `releases/`: publish a new version"));
         }
         Renamed::Gone => {
             let cause = "its stage was deleted while it was unpacked";
-            return Err(Error::new(Exit::Io, "commit", place, cause));
+            return Err(Error::new(Exit::Io, "commit", place, cause).hint(
+                "nothing but seedship may write `releases/`: the next sweep lands it again",
+            ));
         }
     }
     stage.committed();

@@ -170,7 +170,8 @@ impl<'a> Tree<'a> {
     pub(super) fn set_time(&mut self, path: &str, time: Time) -> Result<()> {
         let directory = self.directory(path, |path| {
             let cause = "it was made and is gone";
-            Err(Error::new(crate::error::Exit::Io, "find", crate::error::quoted(path), cause))
+            Err(Error::new(crate::error::Exit::Io, "find", crate::error::quoted(path), cause)
+                .hint("nothing but seedship may write `releases/`: the next sweep lands it again"))
         })?;
         let [access, change] = time.spec();
         futimens(directory, &access, &change).on("set the time of", path)

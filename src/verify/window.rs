@@ -150,7 +150,8 @@ pub(super) fn stream<T>(
             Some(failed) => Err(failed),
             None if result.is_ok() && unread > 0 => {
                 let cause = format!("{unread} bytes follow its end");
-                Err(Error::new(Exit::Payload, "unpack", name(torrent), cause))
+                Err(Error::new(Exit::Payload, "unpack", name(torrent), cause)
+                    .hint("publish one that ends where its archive ends"))
             }
             None => result,
         }

@@ -54,7 +54,7 @@ pub(super) fn unpack<R: Read + Seek, W: Write>(
         CompressionMethod::Stored if entry.size() == entry.compressed_size() => false,
         CompressionMethod::Stored => return Err(fail("it is stored in another size than its own")),
         CompressionMethod::Deflated => true,
-        other => return Err(fail(&format!("it is compressed by {other:?}: only deflate is read"))),
+        other => return Err(fail(&format!("it is compressed by {other}: only deflate is read"))),
     };
     let mode = entry.external_attributes() >> 16;
     let unix = matches!(entry.system(), System::Unix | System::OsDarwin);
