@@ -3,7 +3,7 @@
 use crate::{error::Error, report};
 use metainfo::InfoHash;
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 
 /// Where the answer goes, and in which form.
 pub(super) struct Output {
@@ -30,8 +30,11 @@ impl Output {
     /// Answers a machine; a person was told in another way.
     pub(super) fn object(&self, object: &impl Serialize) {
         if self.json {
-            let object = serde_json::to_string_pretty(object).map_err(std::io::Error::from);
-            let _ = object.and_then(|object| writeln!(anstream::stdout(), "{object}"));
+            // As a stream: an audit may have a hundred thousand findings.
+            let mut out = BufWriter::new(anstream::stdout().lock());
+            let written = serde_json::to_writer_pretty(&mut out, object);
+            let written = written.map_err(std::io::Error::from).and_then(|()| writeln!(out));
+            let _ = written.and_then(|()| out.flush());
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) fn history(config: &Config, typed: &History, output: &Output) -> Resu
 pub(super) fn audit(config: &Config, typed: &Audit, output: &Output) -> Result<Exit> {
     let app = config.app(&typed.app)?;
     become_owner([app])?;
-    let audit = look::audit(app, typed.version.as_ref())?;
+    let audit = look::audit(app, typed.version.as_ref(), &|_, _| {})?;
     output.answer(audit.screen(output.colour()), &audit);
     Ok(audit.exit())
 }

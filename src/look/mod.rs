@@ -14,7 +14,7 @@ mod screen;
 mod status;
 mod unfinished;
 
-pub use audit::{Audit, audit};
+pub use audit::{Audit, Difference, Finding, Found, Kind, Progress, audit};
 pub use history::{Event, Events, history};
 pub use release::{Case, Release};
 pub use releases::{Releases, releases};

@@ -3,7 +3,7 @@
 //! In a name that holds a backslash `b3sum` doubles it and puts a backslash before the hash; line
 //! feeds never occur, because payloads with control characters in names are refused.
 
-use super::{malformed, unfit};
+use super::{line, malformed, unfit};
 use std::io::{self, BufRead, Write};
 
 /// A BLAKE3 hash.
@@ -23,7 +23,8 @@ pub(super) fn write(out: &mut impl Write, path: &str, sum: &Sum) -> io::Result<(
 
 /// Reads a `.b3`, one file after the other.
 pub fn read_b3(from: impl BufRead) -> impl Iterator<Item = io::Result<(String, Sum)>> {
-    from.lines().map(|line| parse(&line?).ok_or_else(|| malformed("a line is not that of b3sum")))
+    line::all(from)
+        .map(|line| parse(&line?).ok_or_else(|| malformed("a line is not that of b3sum")))
 }
 
 fn parse(line: &str) -> Option<(String, Sum)> {

@@ -8,6 +8,7 @@
 //! a release that does not exist.
 
 mod b3;
+mod line;
 mod tree;
 
 pub use b3::{Sum, read_b3};

@@ -2,7 +2,7 @@
 //! `d`, `l`), octal mode, size, path, and a link's target (empty for the others). Nothing is
 //! escaped: payloads with control characters in names are refused.
 
-use super::{TREE_HEAD, malformed, unfit};
+use super::{TREE_HEAD, line, malformed, unfit};
 use std::io::{self, BufRead, Write};
 
 /// One entry of a release.
@@ -53,13 +53,12 @@ pub(super) fn write(out: &mut impl Write, entry: &Entry) -> io::Result<()> {
 ///
 /// # Errors
 /// [`io::ErrorKind::InvalidData`] if the first line is not that of this format.
-pub fn read_tree(mut from: impl BufRead) -> io::Result<impl Iterator<Item = io::Result<Entry>>> {
-    let mut head = String::new();
-    from.read_line(&mut head)?;
-    if head.strip_suffix('\n') != Some(TREE_HEAD) {
+pub fn read_tree(from: impl BufRead) -> io::Result<impl Iterator<Item = io::Result<Entry>>> {
+    let mut lines = line::all(from);
+    if lines.next().transpose()?.as_deref() != Some(TREE_HEAD) {
         return Err(malformed("it does not begin with `seedship-tree 1`"));
     }
-    Ok(from.lines().map(|line| parse(&line?).ok_or_else(|| malformed("a line is not an entry"))))
+    Ok(lines.map(|line| parse(&line?).ok_or_else(|| malformed("a line is not an entry"))))
 }
 
 fn parse(line: &str) -> Option<Entry> {

@@ -1,0 +1,94 @@
+//! What stands where an entry should, looked at without following a link and without waiting.
+
+use super::finding::{Difference, Kind};
+use crate::{error::escaped, manifest};
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, OFlag, openat, readlinkat},
+    sys::stat::{Mode, fstat, fstatat},
+};
+use std::{
+    fs::File,
+    os::{fd::BorrowedFd, unix::ffi::OsStrExt},
+};
+
+/// A pipe that was planted keeps nobody waiting, and a link that came in between leads nowhere.
+const FILE: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY)
+    .union(OFlag::O_CLOEXEC);
+
+/// What came of a look at one entry.
+#[derive(Debug)]
+pub(super) enum Stands {
+    /// It is gone.
+    Nothing,
+    /// Something of another kind.
+    Other(Kind),
+    /// It is there, and this differs.
+    Here(Vec<Difference>),
+    /// A file, and this differs; its bytes are still to be compared.
+    Open(Vec<Difference>, File),
+    /// This differs, and the rest could not be read.
+    Unread(Vec<Difference>, Errno),
+}
+
+/// Looks at `name` in the directory `at`.
+pub(super) fn look(at: BorrowedFd<'_>, name: &str, expected: &manifest::Kind) -> Stands {
+    let found = match fstatat(at, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(found) => found,
+        Err(why) => return absent(why),
+    };
+    let kind = Kind::of(found.st_mode);
+    let bits = found.st_mode & 0o7777;
+    let moded = |mode: u32| Vec::from_iter((bits != mode).then_some(Difference::Mode(mode, bits)));
+    match *expected {
+        ref other if Kind::from(other) != kind => Stands::Other(kind),
+        manifest::Kind::Directory { mode } => Stands::Here(moded(mode)),
+        manifest::Kind::Link { ref target } => link(at, name, target),
+        manifest::Kind::File { mode, size } => {
+            let is = u64::try_from(found.st_size).unwrap_or(0);
+            let mut differs = moded(mode);
+            if is == size {
+                return open(at, name, differs);
+            }
+            differs.push(Difference::Size(size, is));
+            Stands::Here(differs)
+        }
+    }
+}
+
+/// Why there is nothing to be looked at: it is gone, or closed.
+pub(super) fn absent(why: Errno) -> Stands {
+    match why {
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP => Stands::Nothing,
+        why => Stands::Unread(Vec::new(), why),
+    }
+}
+
+fn link(at: BorrowedFd<'_>, name: &str, target: &str) -> Stands {
+    match readlinkat(at, name) {
+        Ok(found) if found.as_bytes() == target.as_bytes() => Stands::Here(Vec::new()),
+        Ok(found) => {
+            let [expected, found] = [target.as_bytes(), found.as_bytes()].map(escaped);
+            Stands::Here(vec![Difference::Target(expected.into(), found.into())])
+        }
+        // No link any more.
+        Err(Errno::EINVAL) => Stands::Nothing,
+        Err(why) => absent(why),
+    }
+}
+
+/// What was a regular file a moment ago is looked at again once it is open.
+fn open(at: BorrowedFd<'_>, name: &str, differs: Vec<Difference>) -> Stands {
+    let opened = openat(at, name, FILE, Mode::empty())
+        .and_then(|file| fstat(&file).map(|found| (file, Kind::of(found.st_mode))));
+    match opened {
+        Ok((file, Kind::File)) => Stands::Open(differs, File::from(file)),
+        Ok((_, other)) => Stands::Other(other),
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Stands::Nothing,
+        Err(Errno::ELOOP) => Stands::Other(Kind::Link),
+        Err(why) => Stands::Unread(differs, why),
+    }
+}
