@@ -214,3 +214,6 @@ fn gone(app: &App, version: &Version) -> Error {
     Error::new(Exit::Again, "audit", thing, "it was removed while it was read")
         .hint(format!("`seedship releases {}` says what there is now", app.name))
 }
+
+#[cfg(test)]
+mod tests;
