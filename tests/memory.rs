@@ -16,7 +16,7 @@ use std::{
 /// What a payload unpacks to.
 const SIZE: u64 = 1 << 30;
 /// What a deploy may take (`limits.memory`).
-const MOST: u64 = 64 << 20;
+pub(crate) const MOST: u64 = 64 << 20;
 
 const APP: &str = "[apps.big]\nmatch = [\"big-{version}.tar\", \"big-{version}.tar.gz\", \
     \"big-{version}.tar.zst\", \"big-{version}.tar.xz\", \"big-{version}.tar.bz2\", \
@@ -55,7 +55,7 @@ fn content(folder: &Path, gap: usize) {
 }
 
 /// The most memory that a child had, by the kernel's own account, in bytes; and how it ended.
-fn peak(command: &mut Command) -> (u64, i32) {
+pub(crate) fn peak(command: &mut Command) -> (u64, i32) {
     let mut child = command.spawn().unwrap();
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut most = 0;

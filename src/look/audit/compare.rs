@@ -46,7 +46,9 @@ pub(super) fn compare(
         let (known, findings) = (&known, &findings);
         let closed = HashSet::new();
         let mut walk = Walk { release, known, findings, jobs, closed, progress: &progress };
-        walk.list("");
+        if let Err(finding) = walk.list("") {
+            walk.add(finding);
+        }
         manifests.entries()?.try_for_each(|entry| {
             let (entry, sum) = entry?;
             walk.entry(&entry, sum)
@@ -87,19 +89,22 @@ impl<P: Fn(u64)> Walk<'_, P> {
             }
             (Stands::Here(differs), manifest::Kind::Directory { .. }) => {
                 self.changed(entry, differs);
-                self.list(path);
+                if let Err(finding) = self.list(path) {
+                    self.close(entry);
+                    self.add(finding);
+                }
             }
             (Stands::Here(differs) | Stands::Open(differs, _), _) => self.changed(entry, differs),
             (Stands::Other(found), expected) => {
-                self.close(path);
+                self.close(entry);
                 self.changed(entry, vec![Difference::Kind(expected.into(), found)]);
             }
             (Stands::Nothing, kind) => {
-                self.close(path);
+                self.close(entry);
                 self.add(Finding::new(Found::Missing, path.as_bytes(), kind.into()));
             }
             (Stands::Unread(differs, why), kind) => {
-                self.close(path);
+                self.close(entry);
                 self.changed(entry, differs);
                 self.add(Finding::unread(path, kind.into(), why));
             }
@@ -122,15 +127,13 @@ impl<P: Fn(u64)> Walk<'_, P> {
     }
 
     /// Tells everything in a directory that the manifests do not know.
-    fn list(&mut self, path: &str) {
+    fn list(&mut self, path: &str) -> Result<(), Finding> {
         let opened = self.release.directory(path).map_err(|stopped| stopped.why);
         let told = opened.and_then(|directory| extras(directory, path, self.known, self.findings));
-        let Err(why) = told else { return };
-        self.close(path);
-        self.add(match stands::absent(why) {
+        told.map_err(|why| match stands::absent(why) {
             Stands::Nothing => Finding::new(Found::Missing, path.as_bytes(), Kind::Directory),
             _ => Finding::unread(path, Kind::Directory, why),
-        });
+        })
     }
 
     fn changed(&self, entry: &Entry, differs: Vec<Difference>) {
@@ -150,8 +153,11 @@ impl<P: Fn(u64)> Walk<'_, P> {
         }
     }
 
-    fn close(&mut self, path: &str) {
-        self.closed.insert(self.known.hash(path.as_bytes()));
+    /// Nothing below a directory is told any more.
+    fn close(&mut self, entry: &Entry) {
+        if matches!(entry.kind, manifest::Kind::Directory { .. }) {
+            self.closed.insert(self.known.hash(entry.path.as_bytes()));
+        }
     }
 
     fn is_closed(&self, path: &str) -> bool {

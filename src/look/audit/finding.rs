@@ -88,7 +88,7 @@ impl fmt::Display for Kind {
             Self::File => "file",
             Self::Directory => "directory",
             Self::Link => "link",
-            Self::Special => "pipe, socket or device",
+            Self::Special => "special file",
         })
     }
 }
@@ -111,31 +111,32 @@ pub enum Difference {
 
 impl Serialize for Difference {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        /// One field for each side, whatever its type.
+        fn sides<S: SerializeStruct>(
+            to: &mut S,
+            what: &str,
+            [expected, found]: [impl Serialize; 2],
+        ) -> Result<(), S::Error> {
+            to.serialize_field("what", what)?;
+            to.serialize_field("expected", &expected)?;
+            to.serialize_field("found", &found)
+        }
+        let octal = |mode: u32| format!("{mode:04o}");
+        let hex = |sum: Sum| blake3::Hash::from_bytes(sum).to_hex().to_string();
         let mut fields = to.serialize_struct("Difference", 3)?;
-        let mut all = |what, expected: &dyn fmt::Display, found: &dyn fmt::Display| {
-            fields.serialize_field("what", what)?;
-            fields.serialize_field("expected", &expected.to_string())?;
-            fields.serialize_field("found", &found.to_string())
-        };
         match self {
-            Self::Kind(expected, found) => all("kind", expected, found)?,
+            Self::Kind(expected, found) => sides(&mut fields, "kind", [expected, found])?,
             Self::Mode(expected, found) => {
-                all("mode", &format_args!("{expected:04o}"), &format_args!("{found:04o}"))?;
+                sides(&mut fields, "mode", [*expected, *found].map(octal))?;
             }
-            Self::Content(expected, found) => all("content", &hex(expected), &hex(found))?,
-            Self::Target(expected, found) => all("target", expected, found)?,
-            Self::Size(expected, found) => {
-                fields.serialize_field("what", "size")?;
-                fields.serialize_field("expected", expected)?;
-                fields.serialize_field("found", found)?;
+            Self::Size(expected, found) => sides(&mut fields, "size", [expected, found])?,
+            Self::Content(expected, found) => {
+                sides(&mut fields, "content", [*expected, *found].map(hex))?;
             }
+            Self::Target(expected, found) => sides(&mut fields, "target", [expected, found])?,
         }
         fields.end()
     }
-}
-
-fn hex(sum: &Sum) -> impl fmt::Display {
-    blake3::Hash::from_bytes(*sum).to_hex()
 }
 
 /// One finding.

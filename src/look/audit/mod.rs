@@ -77,6 +77,9 @@ pub struct Audit {
     /// Who may read all of it, as sudo takes it.
     #[serde(skip)]
     owner: String,
+    /// There is a release that `seedship rollback` would go to.
+    #[serde(skip)]
+    has_rollback: bool,
 }
 
 impl Audit {
@@ -126,7 +129,8 @@ fn compared(
         return Err(gone(app, &version));
     }
     let findings = findings?;
-    let live = site.look()?.live_target();
+    let seen = site.look()?;
+    let live = seen.live_target();
     let still = live == Some(Target::Release(version.clone()));
     let [changed, missing, unread, extra] = findings.counts();
     let (findings, omitted) = findings.sorted();
@@ -147,6 +151,7 @@ fn compared(
         extra,
         findings,
         omitted,
+        has_rollback: seen.rollback_target().is_some(),
         owner: owner.name.as_ref().map_or_else(|| format!("'{owner}'"), |_| owner.to_string()),
         version,
     })

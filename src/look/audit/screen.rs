@@ -34,7 +34,7 @@ impl Audit {
         if let Some(more) = self.not_shown() {
             let _ = writeln!(text, "… and {more} more: --json has {}", self.in_json());
         }
-        let _ = writeln!(text, "\nhint: {}", self.hint());
+        let _ = writeln!(text, "  hint: {}", self.hint());
         text
     }
 
@@ -93,8 +93,11 @@ impl Audit {
     fn hint(&self) -> String {
         let app = one_line(&self.app);
         match (self.exit(), self.live) {
-            (Exit::Payload, true) => {
+            (Exit::Payload, true) if self.has_rollback => {
                 format!("go back with `seedship rollback {app}`, or publish a new release")
+            }
+            (Exit::Payload, true) => {
+                "publish a new release: there is none to go back to".to_owned()
             }
             (Exit::Payload, false) => {
                 "do not activate it; publish it again as a new release".to_owned()

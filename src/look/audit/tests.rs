@@ -191,7 +191,7 @@ fn each_change_is_one_finding() {
                 fs::remove_file(s.at("index.html")).unwrap();
                 fifo(&s.at("index.html"));
             },
-            "changed file `index.html` kind file pipe, socket or device",
+            "changed file `index.html` kind file special file",
         ),
         (
             |s| {
@@ -200,7 +200,7 @@ fn each_change_is_one_finding() {
             },
             "changed directory `cache` kind directory file",
         ),
-        (|s| fifo(&s.at("pages/pipe")), "extra pipe, socket or device `pages/pipe`"),
+        (|s| fifo(&s.at("pages/pipe")), "extra special file `pages/pipe`"),
         (|s| fs::write(s.at("x"), "").unwrap(), "extra file `x`"),
         (|s| fs::write(s.at("cache/x"), "").unwrap(), "extra file `cache/x`"),
         (|s| fs::create_dir_all(s.at("bin/.git/x/y")).unwrap(), "extra directory `bin/.git`"),
@@ -448,7 +448,7 @@ fn what_could_not_be_read_is_no_success() {
     let screen = closed.screen(false);
     assert!(screen.starts_with("shop: 1.0, live, could not be read whole: 1 unread\n"), "{screen}");
     assert!(screen.contains("\nunread   permission denied  a\n"), "{screen}");
-    assert!(screen.contains("\nhint: sudo -u "), "{screen}");
+    assert!(screen.contains("\n  hint: sudo -u "), "{screen}");
     let torn = with(vec![unread(Errno::EIO)]);
     assert_eq!(torn.exit(), Exit::Io);
     assert!(torn.screen(false).contains("journalctl"));
