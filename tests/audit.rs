@@ -318,8 +318,9 @@ fn a_hundred_thousand_extra_files_are_all_told() {
     assert!(screen.contains("\n… and 99950 more: --json has all\n"), "{screen}");
 }
 
-/// Manifests of a million files in a hundred directories, of which only the directories are there.
-fn a_million(host: &Host<'_>) {
+/// Manifests of a quarter of a million files in a hundred directories, of which only the
+/// directories are there.
+fn a_quarter_of_a_million(host: &Host<'_>) {
     let manifest = |suffix: &str| {
         let path = format!(".seedship/manifests/1.0.{suffix}");
         BufWriter::new(File::create(host.root("shop").join(path)).unwrap())
@@ -338,14 +339,15 @@ fn a_million(host: &Host<'_>) {
         fs::create_dir_all(at(host, &path)).unwrap();
         writeln!(tree, "d\t0755\t0\t{path}\t").unwrap();
         let length = path.len();
-        for file in 0..10_000 {
+        for file in 0..2_500 {
             path.truncate(length);
             write!(path, "/a-picture-{file:04}.jpeg").unwrap();
             writeln!(tree, "f\t0644\t1\t{path}\t").unwrap();
             writeln!(b3, "{sum}  {path}").unwrap();
         }
     }
-    (b3.flush().unwrap(), tree.flush().unwrap());
+    b3.flush().unwrap();
+    tree.flush().unwrap();
     site::run(
         Command::new("find")
             .arg(at(host, ""))
@@ -354,21 +356,20 @@ fn a_million(host: &Host<'_>) {
     .unwrap();
 }
 
+/// A million entries may take [`MOST`]; a quarter of them is tried, and may take its share.
 #[test]
-fn a_million_entries_take_little_memory() {
+fn many_entries_take_little_memory() {
     let lab = Lab::new().unwrap();
     let host = landed(&lab, "", &site::small("1.0"));
-    a_million(&host);
+    a_quarter_of_a_million(&host);
     let (code, peak, json) = measured(&lab, &host);
-    assert_eq!(
-        (code, &json["files"], &json["missing"]),
-        (65, &1_000_000.into(), &1_000_000.into())
-    );
-    assert_eq!((found(&json).len(), &json["omitted"]), (100_000, &900_000.into()));
-    assert!(peak <= MOST, "every file missing: {} MiB", peak >> 20);
+    let all = Value::from(250_000);
+    assert_eq!((code, &json["files"], &json["missing"]), (65, &all, &all));
+    assert_eq!((found(&json).len(), &json["omitted"]), (100_000, &150_000.into()));
+    assert!(peak <= MOST / 2, "as many findings as are kept: {} MiB", peak >> 20);
     // Without findings it is the hashes alone.
     fs::remove_dir_all(at(&host, "web")).unwrap();
     let (code, peak, json) = measured(&lab, &host);
     assert_eq!((code, found(&json)), (65, vec!["missing web".to_owned()]));
-    assert!(peak <= MOST / 2, "one finding: {} MiB", peak >> 20);
+    assert!(peak <= MOST / 4, "one finding: {} MiB", peak >> 20);
 }
