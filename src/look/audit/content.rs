@@ -57,7 +57,14 @@ fn work(jobs: &Mutex<Receiver<Job>>, findings: &Mutex<Findings>, progress: &(imp
 }
 
 fn compare(mut job: Job, buffer: &mut [u8], findings: &Mutex<Findings>, progress: &impl Fn(u64)) {
-    let read = hash(&mut job.file, job.size, buffer, progress);
+    // Every file counts for its size, however it ends.
+    let mut left = job.size;
+    let read = hash(&mut job.file, job.size, buffer, |amount| {
+        let counted = amount.min(left);
+        left -= counted;
+        progress(counted);
+    });
+    progress(left);
     match read {
         Ok((size, _)) if size != job.size => job.differs.push(Difference::Size(job.size, size)),
         Ok((_, sum)) if sum != job.sum => job.differs.push(Difference::Content(job.sum, sum)),
@@ -77,7 +84,7 @@ fn hash(
     file: &mut File,
     size: u64,
     buffer: &mut [u8],
-    progress: &impl Fn(u64),
+    mut each: impl FnMut(u64),
 ) -> io::Result<(u64, Sum)> {
     let mut hash = blake3::Hasher::new();
     let mut rest = file.take(size.saturating_add(1));
@@ -90,11 +97,39 @@ fn hash(
         };
         hash.update(&buffer[..amount]);
         read += amount as u64;
-        progress(amount as u64);
+        each(amount as u64);
     }
 }
 
 /// No thread panics with a lock; if one did, what it guards is whole all the same.
 pub(super) fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size was right when the file was opened; it may have changed since.
+    #[test]
+    fn a_file_is_read_one_byte_too_far_and_no_further() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        std::fs::write(&path, [7; 1000]).unwrap();
+        let told = |size: u64, expected: &[u8]| {
+            let findings = Mutex::new(Findings::default());
+            let counted = Mutex::new(0);
+            let (file, sum) = (File::open(&path).unwrap(), *blake3::hash(expected).as_bytes());
+            let job = Job { path: "log".into(), file, size, sum, differs: Vec::new() };
+            compare(job, &mut [0; 64], &findings, &|bytes| *counted.lock().unwrap() += bytes);
+            let (findings, _) = findings.into_inner().unwrap().sorted();
+            let differs = findings.into_iter().flat_map(|finding| finding.differs);
+            (differs.collect::<Vec<_>>(), counted.into_inner().unwrap())
+        };
+        assert_eq!(told(1000, &[7; 1000]), (vec![], 1000));
+        assert_eq!(told(10, &[7; 10]), (vec![Difference::Size(10, 11)], 10));
+        assert_eq!(told(2000, &[7; 1000]), (vec![Difference::Size(2000, 1000)], 2000));
+        let [is, was] = [[7; 1000], [8; 1000]].map(|bytes| *blake3::hash(&bytes).as_bytes());
+        assert_eq!(told(1000, &[8; 1000]), (vec![Difference::Content(was, is)], 1000));
+    }
 }

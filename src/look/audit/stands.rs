@@ -92,3 +92,26 @@ fn open(at: BorrowedFd<'_>, name: &str, differs: Vec<Difference>) -> Stands {
         Err(why) => Stands::Unread(differs, why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, os::fd::AsFd, os::unix::fs::symlink};
+
+    /// Between the look at a name and its opening anything may have come in its place.
+    #[test]
+    fn what_is_opened_is_a_regular_file_or_nothing_happens() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "x").unwrap();
+        fs::create_dir(dir.path().join("directory")).unwrap();
+        symlink("file", dir.path().join("link")).unwrap();
+        nix::unistd::mkfifo(&dir.path().join("pipe"), Mode::S_IRWXU).unwrap();
+        let at = File::open(dir.path()).unwrap();
+        let open = |name| open(at.as_fd(), name, Vec::new());
+        assert!(matches!(open("file"), Stands::Open(_, _)));
+        assert!(matches!(open("directory"), Stands::Other(Kind::Directory)));
+        assert!(matches!(open("link"), Stands::Other(Kind::Link)));
+        assert!(matches!(open("pipe"), Stands::Other(Kind::Special)));
+        assert!(matches!(open("gone"), Stands::Nothing));
+    }
+}
