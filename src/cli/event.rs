@@ -11,19 +11,12 @@ use crate::{
     deploy::{self, Env, Identified, Job, Source, Subject},
     error::{Context, Error, Exit, Result, quoted},
     process, report,
-    rtorrent::{self, Client, Download},
+    rtorrent::{Asked, Found},
     sweep,
 };
-use metainfo::{InfoHash, Metainfo};
+use metainfo::InfoHash;
 use serde_json::json;
-use std::{
-    ffi::OsString,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsString, fs::File, io::Read, path::Path, time::Duration};
 
 /// How long a download is asked for that rtorrent does not know yet: a magnet link's real torrent
 /// appears a moment after its event.
@@ -54,7 +47,7 @@ pub(super) fn finished(
     let rtorrent = finished.torrent.is_none().then(|| client(&config));
     let found = match (&finished.torrent, &finished.payload, &rtorrent) {
         (Some(torrent), Some(payload), _) => by_hand(&config, torrent, payload),
-        (_, _, Some(rtorrent)) => ask(&config, hash, rtorrent),
+        (_, _, Some(rtorrent)) => rtorrent.find(hash, &asked(&config)),
         _ => Err(Error::new(Exit::Usage, "read", "the arguments", "--torrent without --payload")),
     };
     let found = match found {
@@ -102,12 +95,9 @@ fn foresee(job: &Job<'_>, env: &Env, output: &Output) -> Result<u8> {
     Ok(Exit::Done.code())
 }
 
-/// A download: its .torrent and where its payload is.
-struct Found {
-    torrent: Vec<u8>,
-    payload: PathBuf,
-    complete: bool,
-    reachable: bool,
+/// Where a download is looked for, and how long.
+fn asked(config: &Config) -> Asked<'_> {
+    Asked { session: &config.rtorrent.session, limit: config.torrent_limit(), patience: PATIENCE }
 }
 
 /// With everything given, no connection is made.
@@ -125,52 +115,6 @@ fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
     }
     let payload = std::path::absolute(payload).on("find", payload)?;
     Ok(Found { torrent: content, payload, complete: true, reachable: false })
-}
-
-/// Asks rtorrent, or its session directory where it does not answer.
-fn ask(config: &Config, hash: InfoHash, rtorrent: &Client) -> Result<Found> {
-    let (download, reachable) = match patiently(|| rtorrent.download(hash)) {
-        Ok(Some(download)) => (download, true),
-        Ok(None) => {
-            return Err(unknown(hash, "rtorrent has no such download")
-                .hint("[rtorrent] scgi in the configuration must be of the rtorrent that has it"));
-        }
-        Err(unreachable) => (in_session(config, hash).ok_or(unreachable)?, false),
-    };
-    let session = &config.rtorrent.session;
-    let limit = config.torrent_limit();
-    let torrent =
-        patiently(|| rtorrent::session::torrent(session, hash, limit))?.ok_or_else(|| {
-            let file = session.join(format!("{hash}.torrent"));
-            unknown(hash, &format!("{} is not there", quoted(file)))
-                .hint("[rtorrent] session in the configuration must be rtorrent's session.path")
-        })?;
-    // A torrent that cannot be parsed is told by whoever identifies it.
-    let payload = match Metainfo::parse(&torrent) {
-        Ok(metainfo) => download.payload(&metainfo),
-        Err(_) => download.directory.clone(),
-    };
-    Ok(Found { torrent, payload, complete: download.complete, reachable })
-}
-
-fn in_session(config: &Config, hash: InfoHash) -> Option<Download> {
-    let downloads = rtorrent::session::downloads(&config.rtorrent.session).ok()?;
-    downloads.into_iter().find(|download| download.hash == hash)
-}
-
-/// Asks until there is an answer or patience is over.
-fn patiently<T>(ask: impl Fn() -> Result<Option<T>>) -> Result<Option<T>> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask()? {
-            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),
-            answer => return Ok(answer),
-        }
-    }
-}
-
-fn unknown(hash: InfoHash, cause: &str) -> Error {
-    Error::new(Exit::NotFound, "find", format!("download {hash}"), cause)
 }
 
 fn incomplete(hash: InfoHash) -> Error {

@@ -1,14 +1,16 @@
 //! Typed questions to rtorrent, and what its session directory says without it.
 //!
-//! [`Client`] asks the running rtorrent; [`session`] reads the files it leaves; [`payload`] deletes
-//! what a download has on disk once rtorrent has let go of it. Nothing is cached: rtorrent is the
+//! [`Client`] asks the running rtorrent; [`session`] reads the files it leaves; [`Client::find`] takes
+//! whichever of the two answers; [`payload`] deletes what a download has on disk once rtorrent has let go of it. Nothing is cached: rtorrent is the
 //! one who knows. A crash between two questions loses nothing that asking again does not bring.
 
 mod client;
 mod download;
+mod find;
 pub mod payload;
 pub mod session;
 
 pub use crate::scgi::{Address, Timeouts};
 pub use client::Client;
 pub use download::Download;
+pub use find::{Asked, Found};

@@ -1,7 +1,11 @@
 //! The payload's files: found beneath its directory without following a link, opened once each,
 //! read from the first byte to the last the torrent names.
 
-use super::{damaged, name};
+use super::{
+    damaged,
+    fault::{Fault, Stopped},
+    name,
+};
 use crate::error::{Error, Result, escaped, quoted};
 use metainfo::{File as Listed, Metainfo};
 use nix::{
@@ -10,43 +14,74 @@ use nix::{
     sys::stat::{Mode, SFlag, fstat},
 };
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
-    io::{self, Read},
     os::{
         fd::{AsFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::{ffi::OsStrExt, fs::FileExt},
     },
     path::{Path, PathBuf},
-    slice,
 };
 
 /// Where the torrent's bytes are, and how far they have been read.
 #[derive(Debug)]
 pub(super) struct Files<'t> {
     torrent: &'t Metainfo,
-    /// `d.directory`, as it was given: for messages.
+    /// The payload's directory, as it was given: for messages.
     at: PathBuf,
+    /// What the file of a single-file torrent is called there.
+    only: OsString,
     root: OwnedFd,
     /// The directory of the file opened last: torrents list a directory's files in a row.
     parent: Option<(&'t [Vec<u8>], OwnedFd)>,
-    /// The files not yet begun.
-    rest: slice::Iter<'t, Listed>,
-    /// The file being read, and how much of it is still to come.
-    current: Option<(Source<'t>, u64)>,
+    /// The first file not yet begun.
+    next: usize,
+    current: Option<Current>,
     /// The file of a single-file torrent, opened at once.
     single: Option<File>,
 }
 
+/// The file being read, and how much of it is still to come.
 #[derive(Debug)]
-enum Source<'t> {
+struct Current {
+    index: usize,
+    source: Source,
+    length: u64,
+    left: u64,
+}
+
+#[derive(Debug)]
+enum Source {
     Zeros,
-    File(File, &'t Listed),
+    File(File),
+    /// Every byte of it fails for this reason.
+    Gone(Fault),
+}
+
+impl Current {
+    /// Reads the next bytes. Their place is said with every read, so that one that failed and one
+    /// that was passed over leave nothing to set right.
+    fn read(&self, buffer: &mut [u8]) -> Result<(), Fault> {
+        match &self.source {
+            Source::Zeros => buffer.fill(0),
+            Source::File(file) => file
+                .read_exact_at(buffer, self.length - self.left)
+                .map_err(|e| Fault::of_read(&e))?,
+            Source::Gone(fault) => return Err(*fault),
+        }
+        Ok(())
+    }
 }
 
 impl<'t> Files<'t> {
-    /// Opens the payload's directory, and the file where there is but one.
+    /// Opens the payload's directory; the file of a single-file torrent lies in it under the
+    /// torrent's name.
     pub(super) fn open(torrent: &'t Metainfo, directory: &Path) -> Result<Self> {
+        Self::open_as(torrent, directory, OsStr::from_bytes(torrent.name()))
+    }
+
+    /// The same with another name for that file.
+    pub(super) fn open_as(torrent: &'t Metainfo, directory: &Path, only: &OsStr) -> Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = openat(AT_FDCWD, directory, flags, Mode::empty()).map_err(|e| match e {
             Errno::ENOENT | Errno::ENOTDIR => {
@@ -54,17 +89,23 @@ impl<'t> Files<'t> {
             }
             e => Error::io("open", directory, &e.into()),
         })?;
-        let rest = torrent.files().iter();
-        let at = directory.to_owned();
-        Ok(Self { torrent, at, root, parent: None, rest, current: None, single: None })
+        let (at, only) = (directory.to_owned(), only.to_owned());
+        Ok(Self { torrent, at, only, root, parent: None, next: 0, current: None, single: None })
     }
 
     /// Looks at every file before a byte is read, so that a short one is told at once and not an
     /// hour later; returns a note on files that are too long.
     pub(super) fn check(&mut self) -> Result<Vec<String>> {
         let (mut long, mut first) = (0_u64, None);
-        for file in self.torrent.files().iter().filter(|f| has_bytes(f)) {
-            let (opened, length) = self.open_file(file, !self.torrent.is_multi_file())?;
+        for (index, file) in self.torrent.files().iter().enumerate() {
+            if !has_bytes(file) {
+                continue;
+            }
+            let opened = self.open_file(file, !self.torrent.is_multi_file());
+            let (opened, length) = opened.map_err(|fault| self.told(index, fault))?;
+            if length < file.length {
+                return Err(self.told(index, Fault::Short(length)));
+            }
             if length > file.length {
                 long += 1;
                 first.get_or_insert_with(|| {
@@ -83,99 +124,132 @@ impl<'t> Files<'t> {
             .collect())
     }
 
+    /// How long a file is on disk, or why none of its bytes can be read.
+    pub(super) fn look(&mut self, file: &'t Listed) -> Result<u64, Fault> {
+        // First without opening it for anything: a device may act on that.
+        let (_, length) = self.open_file(file, false)?;
+        if file.length > 0 {
+            self.open_file(file, true)?;
+        }
+        Ok(length)
+    }
+
     /// Fills `buffer` with the payload's next bytes; there must be as many.
-    pub(super) fn fill(&mut self, mut buffer: &mut [u8]) -> Result<()> {
-        while !buffer.is_empty() {
-            let Some((source, left)) = &mut self.current else {
-                self.current = self.next_file()?;
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Stopped> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let Some(current) = &mut self.current else {
+                self.begin(filled)?;
                 continue;
             };
-            let now = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-            let (part, later) = buffer.split_at_mut(now);
-            match source {
-                Source::Zeros => part.fill(0),
-                Source::File(file, listed) => {
-                    if let Err(e) = file.read_exact(part) {
-                        let listed = *listed;
-                        return Err(match e.kind() {
-                            io::ErrorKind::UnexpectedEof => self.short(listed, None),
-                            _ => Error::io("read", self.path(listed), &e),
-                        });
-                    }
-                }
+            let room = buffer.len() - filled;
+            let now = usize::try_from(current.left).unwrap_or(usize::MAX).min(room);
+            if let Err(fault) = current.read(&mut buffer[filled..filled + now]) {
+                return Err(Stopped { file: current.index, filled, fault });
             }
-            *left -= now as u64;
-            if *left == 0 {
+            current.left -= now as u64;
+            filled += now;
+            if current.left == 0 {
                 self.current = None;
             }
-            buffer = later;
         }
         Ok(())
     }
 
-    /// Opens the next file that has bytes.
-    fn next_file(&mut self) -> Result<Option<(Source<'t>, u64)>> {
-        let Some(file) = self.rest.find(|f| f.length > 0) else {
-            return Err(damaged(name(self.torrent), "its files end before its pieces do"));
-        };
-        if file.attr.padding {
-            return Ok(Some((Source::Zeros, file.length)));
+    /// Passes over the payload's next bytes; files that lie in them whole are not opened.
+    pub(super) fn skip(&mut self, mut bytes: u64) {
+        while bytes > 0 {
+            let Some(current) = &mut self.current else {
+                match self.torrent.files().get(self.next).map(|file| file.length) {
+                    None => return,
+                    Some(length) if length <= bytes => {
+                        self.next += 1;
+                        bytes -= length;
+                    }
+                    Some(_) => {
+                        // What cannot be opened is told when it is read.
+                        let _ = self.begin(0);
+                    }
+                }
+                continue;
+            };
+            let now = current.left.min(bytes);
+            current.left -= now;
+            bytes -= now;
+            if current.left == 0 {
+                self.current = None;
+            }
         }
-        let opened = match self.single.take() {
-            Some(opened) => Some(opened),
-            None => self.open_file(file, true)?.0,
+    }
+
+    /// Opens the next file that has bytes.
+    fn begin(&mut self, filled: usize) -> Result<(), Stopped> {
+        let torrent = self.torrent;
+        let rest = torrent.files().iter().enumerate().skip(self.next);
+        let Some((index, file)) = rest.into_iter().find(|(_, file)| file.length > 0) else {
+            return Err(Stopped { file: self.next, filled, fault: Fault::End });
         };
-        Ok(opened.map(|opened| (Source::File(opened, file), file.length)))
+        let source = match self.single.take() {
+            _ if file.attr.padding => Source::Zeros,
+            Some(opened) => Source::File(opened),
+            None => match self.open_file(file, true) {
+                Ok((Some(opened), _)) => Source::File(opened),
+                Ok((None, _)) => Source::Gone(Fault::Missing),
+                Err(fault) => Source::Gone(fault),
+            },
+        };
+        self.next = index + 1;
+        self.current = Some(Current { index, source, length: file.length, left: file.length });
+        Ok(())
     }
 
     /// Finds a file and its length, to read it or (a descriptor that can do nothing else) to look.
-    fn open_file(&mut self, file: &'t Listed, read: bool) -> Result<(Option<File>, u64)> {
+    fn open_file(&mut self, file: &'t Listed, read: bool) -> Result<(Option<File>, u64), Fault> {
         let access = if read { OFlag::O_RDONLY | OFlag::O_NONBLOCK } else { OFlag::O_PATH };
-        let opened = self.descend(file, access).map_err(|e| self.unopened(file, e))?;
-        let stat = fstat(&opened).map_err(|e| self.unopened(file, e))?;
-        if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-            return Err(damaged(self.shown(file), "it is not a regular file"));
+        let opened = self.descend(file, access).map_err(Fault::of_open)?;
+        let stat = fstat(&opened).map_err(|e| Fault::Failed("open", e))?;
+        if let Some(fault) = Fault::of_mode(SFlag::from_bits_truncate(stat.st_mode)) {
+            return Err(fault);
         }
         let length = u64::try_from(stat.st_size).unwrap_or(0);
-        if length < file.length {
-            return Err(self.short(file, Some(length)));
-        }
         Ok((read.then(|| File::from(opened)), length))
     }
 
     /// Opens a file one component at a time, following no link.
     fn descend(&mut self, file: &'t Listed, access: OFlag) -> nix::Result<OwnedFd> {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let open = |at: &OwnedFd, name: &[u8], more: OFlag| {
-            openat(at.as_fd(), OsStr::from_bytes(name), flags | more, Mode::empty())
+        let open = |at: &OwnedFd, name: &OsStr, more: OFlag| {
+            openat(at.as_fd(), name, flags | more, Mode::empty())
         };
         let Some((last, parents)) = file.path.split_last() else {
-            return open(&self.root, self.torrent.name(), access);
+            return open(&self.root, &self.only, access);
         };
         if self.parent.as_ref().is_none_or(|(at, _)| *at != parents) {
             let mut at = self.root.try_clone().map_err(|_| Errno::EMFILE)?;
             for component in parents {
-                at = open(&at, component, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+                let name = OsStr::from_bytes(component);
+                at = open(&at, name, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
             }
             self.parent = Some((parents, at));
         }
-        open(self.parent.as_ref().map_or(&self.root, |(_, at)| at), last, access)
+        let at = self.parent.as_ref().map_or(&self.root, |(_, at)| at);
+        open(at, OsStr::from_bytes(last), access)
     }
 
-    fn unopened(&self, file: &Listed, e: Errno) -> Error {
-        match e {
-            Errno::ENOENT => damaged(self.shown(file), "it is missing"),
-            Errno::ELOOP | Errno::ENOTDIR => {
-                damaged(self.shown(file), "a link or a file stands in its place or above it")
-            }
-            e => Error::io("open", self.path(file), &e.into()),
-        }
-    }
-
-    fn short(&self, file: &Listed, found: Option<u64>) -> Error {
-        let cause = match found {
-            Some(found) => format!("it has {found} of {} bytes", file.length),
-            None => format!("it became shorter than {} bytes while it was read", file.length),
+    /// Tells what is wrong with a file.
+    pub(super) fn told(&self, index: usize, fault: Fault) -> Error {
+        let Some(file) = self.torrent.files().get(index) else {
+            return damaged(name(self.torrent), "its files end before its pieces do");
+        };
+        let length = file.length;
+        let cause = match fault {
+            Fault::Missing => "it is missing".to_owned(),
+            Fault::NotRegular(_) => "it is not a regular file".to_owned(),
+            Fault::Blocked => "a link or a file stands in its place or above it".to_owned(),
+            Fault::Short(found) => format!("it has {found} of {length} bytes"),
+            Fault::Shrunk => format!("it became shorter than {length} bytes while it was read"),
+            Fault::End => "its files end before its pieces do".to_owned(),
+            Fault::Failed(verb, errno) => return Error::io(verb, self.path(file), &errno.into()),
         };
         damaged(self.shown(file), cause)
     }
@@ -183,7 +257,7 @@ impl<'t> Files<'t> {
     fn path(&self, file: &Listed) -> PathBuf {
         let mut path = self.at.clone();
         match file.path.as_slice() {
-            [] => path.push(OsStr::from_bytes(self.torrent.name())),
+            [] => path.push(&self.only),
             parts => path.extend(parts.iter().map(|p| OsStr::from_bytes(p))),
         }
         path
@@ -196,7 +270,7 @@ impl<'t> Files<'t> {
 
 /// Whether a file has bytes that are on disk: padding counts as zeros, and what is empty is known
 /// without looking.
-fn has_bytes(file: &Listed) -> bool {
+pub(super) fn has_bytes(file: &Listed) -> bool {
     file.length > 0 && !file.attr.padding
 }
 

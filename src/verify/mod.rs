@@ -7,11 +7,17 @@
 //!
 //! Names and exact lengths come from the torrent: what a file holds beyond its length is not
 //! read (rtorrent leaves an over-long file as it is), a shorter or a missing one is damaged.
+//!
+//! Who only wants to know has a [`survey()`]: the same reading and hashing, but it stops at nothing,
+//! hands nothing out, and says of every piece and every file what it found.
 
+mod fault;
 mod files;
 mod pieces;
+mod survey;
 mod window;
 
+pub use survey::{Found, Piece, Progress, Survey, survey};
 pub use window::Proven;
 
 use crate::error::{Error, Exit, Result, quoted};

@@ -19,11 +19,11 @@ use std::{
 };
 
 /// A window of more than one piece is at most this large.
-const WINDOW: u64 = WINDOWS / 2;
+pub(super) const WINDOW: u64 = WINDOWS / 2;
 
 /// A window never holds more pieces: what is kept of each while it is hashed is not counted
 /// elsewhere, and a torrent may have pieces of one byte.
-const PIECES: usize = 8192;
+pub(super) const PIECES: usize = 8192;
 
 /// The payload's bytes, every one of them part of a piece whose hash was right. Only
 /// [`Payload::stream`](super::Payload::stream) can make one.
@@ -192,7 +192,7 @@ impl Prover<'_> {
         let last = (self.next + self.pieces).min(torrent.pieces().len());
         let sizes = || (self.next..last).map(|n| torrent.piece_size(n) as usize);
         let length = sizes().sum();
-        self.files.fill(&mut bytes[..length])?;
+        self.files.fill(&mut bytes[..length]).map_err(|e| self.files.told(e.file, e.fault))?;
 
         let mut rest = &bytes[..length];
         let pieces: Vec<&[u8]> = sizes().filter_map(|size| rest.split_off(..size)).collect();

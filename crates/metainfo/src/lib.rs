@@ -20,6 +20,7 @@ mod error;
 mod file;
 mod info_hash;
 mod metainfo;
+mod sources;
 
 pub use authentic::{AuthError, Authentic};
 pub use error::{Flaw, ParseError};

@@ -6,7 +6,8 @@
 
 use crate::bencode::{Dictionary, Value};
 use crate::file::{self, File};
-use crate::{Flaw, InfoHash, ParseError};
+use crate::{Flaw, InfoHash, ParseError, sources};
+use sha2::{Digest, Sha256};
 
 /// The largest piece length that is believed: 1 GiB. rtorrent stops at 128 MiB.
 pub const MAX_PIECE_LENGTH: u64 = 1 << 30;
@@ -27,7 +28,8 @@ pub struct Metainfo {
     hybrid: bool,
     created: Option<i64>,
     minisign: Option<Vec<u8>>,
-    announce: Vec<Vec<u8>>,
+    tiers: Vec<Vec<Vec<u8>>>,
+    web_seeds: Vec<Vec<u8>>,
     comment: Option<Vec<u8>>,
     created_by: Option<Vec<u8>>,
 }
@@ -63,7 +65,8 @@ impl Metainfo {
             hybrid: version_2,
             created: integer(outer, "", "creation date")?,
             minisign: string(outer, "", "minisign")?.map(Vec::from),
-            announce: announce(outer),
+            tiers: sources::tiers(outer),
+            web_seeds: sources::web_seeds(outer),
             comment: shown(outer, b"comment"),
             created_by: shown(outer, b"created by"),
         })
@@ -72,6 +75,12 @@ impl Metainfo {
     /// The SHA-1 of [`raw_info`](Self::raw_info).
     pub fn info_hash(&self) -> InfoHash {
         self.info_hash
+    }
+
+    /// The info hash of BitTorrent v2 (BEP 52), the SHA-256 of [`raw_info`](Self::raw_info); `None`
+    /// for a torrent of v1 alone.
+    pub fn info_hash_v2(&self) -> Option<[u8; 32]> {
+        self.hybrid.then(|| Sha256::digest(&self.raw_info).into())
     }
 
     /// The `info` dictionary, byte for byte as it came: what is hashed and signed.
@@ -131,7 +140,18 @@ impl Metainfo {
 
     /// Trackers: those of `announce-list` (BEP 12) tier by tier, or else `announce`.
     pub fn announce(&self) -> Vec<&[u8]> {
-        self.announce.iter().map(Vec::as_slice).collect()
+        self.tiers.iter().flatten().map(Vec::as_slice).collect()
+    }
+
+    /// The trackers in their tiers (BEP 12): those of one are tried before the next. None is
+    /// empty, and no tracker comes twice. One tier of one tracker where there is only `announce`.
+    pub fn tiers(&self) -> &[Vec<Vec<u8>>] {
+        &self.tiers
+    }
+
+    /// Web seeds: `url-list` (BEP 19), then `httpseeds` (BEP 17). Not covered by the info hash.
+    pub fn web_seeds(&self) -> &[Vec<u8>] {
+        &self.web_seeds
     }
 
     /// `private` (BEP 27): peers come from the trackers alone.
@@ -208,28 +228,8 @@ fn pieces(info: Dictionary<'_>, needed: u64) -> Result<Vec<[u8; 20]>, ParseError
     Ok(hashes.to_vec())
 }
 
-/// The trackers without repetition; what is not a string is passed over.
-fn announce(outer: Dictionary<'_>) -> Vec<Vec<u8>> {
-    let mut urls: Vec<Vec<u8>> = Vec::new();
-    if let Some(Value::List(tiers)) = outer.get(b"announce-list") {
-        for tier in tiers.items() {
-            let Value::List(tier) = tier else { continue };
-            for url in tier.items() {
-                match url {
-                    Value::Bytes(url) if !urls.iter().any(|u| u == url) => urls.push(url.to_vec()),
-                    _ => {}
-                }
-            }
-        }
-    }
-    if urls.is_empty() {
-        urls.extend(shown(outer, b"announce"));
-    }
-    urls
-}
-
 /// A string that is only shown.
-fn shown(outer: Dictionary<'_>, key: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn shown(outer: Dictionary<'_>, key: &[u8]) -> Option<Vec<u8>> {
     match outer.get(key) {
         Some(Value::Bytes(text)) => Some(text.to_vec()),
         _ => None,
@@ -334,6 +334,7 @@ mod tests {
         let torrent = Metainfo::parse(&torrent.encode()).unwrap();
         assert!(torrent.is_private());
         assert_eq!(torrent.announce(), [b"http://a", b"http://b"]);
+        assert_eq!(torrent.tiers(), [[b"http://a", b"http://b"]]);
         assert_eq!((torrent.comment(), torrent.created_by()), (Some(&b"hello"[..]), None));
         assert_eq!(torrent.created(), Some(-1));
         assert_eq!(torrent.minisign(), Some(&b"untrusted comment: x\n"[..]));
