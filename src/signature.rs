@@ -135,19 +135,39 @@ fn refused(app: &str, cause: impl fmt::Display) -> Error {
     Error::new(Exit::Permission, "accept", thing, cause).finally()
 }
 
-/// The signature and its key's id, of four lines as minisign writes them and nothing else.
+/// The signature and its key's id, or that it is none.
 fn decode(text: &[u8], app: &str) -> Result<(Signature, String)> {
-    let decoded = || {
+    let seal = Seal::read(text).ok_or_else(|| {
+        refused(app, "it is not in minisign's form")
+            .hint("the torrent's `minisign` key holds the four lines of a .minisig file")
+    })?;
+    Ok((seal.signature, seal.id))
+}
+
+/// What a signature says by itself: to be shown, and to be believed by nobody.
+pub struct Seal {
+    /// The id of the key that it says made it.
+    pub id: String,
+    /// Its trusted comment, whatever it holds.
+    pub comment: String,
+    signature: Signature,
+}
+
+impl Seal {
+    /// Reads four lines as minisign writes them and nothing else; `None` for anything else.
+    pub fn read(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= SIGNATURE_MAX)?;
         let lines: Vec<_> = text.lines().collect();
         let four = lines.len() == 4 && lines[0].starts_with("untrusted comment:");
         let signature = Signature::decode(text).ok().filter(|_| four)?;
-        Some((signature, key_id(lines[1])?))
-    };
-    decoded().ok_or_else(|| {
-        refused(app, "it is not in minisign's form")
-            .hint("the torrent's `minisign` key holds the four lines of a .minisig file")
-    })
+        let comment = signature.trusted_comment().to_owned();
+        Some(Self { id: key_id(lines[1])?, comment, signature })
+    }
+
+    /// Whether this key made it, for these bytes.
+    pub fn is_by(&self, key: &Key, raw_info: &[u8]) -> bool {
+        key.id == self.id && key.public.verify(raw_info, &self.signature, false).is_ok()
+    }
 }
 
 /// The key id in the base64 text of a key or signature, in minisign's own notation: both begin
@@ -323,6 +343,19 @@ mod tests {
             signer: ours.key.id.clone(),
         };
         assert_eq!(signed, expected);
+    }
+
+    #[test]
+    fn a_seal_says_whose_it_is_and_only_the_key_proves_it() {
+        let (ours, other) = (Signer::new(), Signer::new());
+        let seal = Seal::read(ours.sign(INFO, "any comment", &[]).as_bytes()).unwrap();
+        assert_eq!((seal.id.as_str(), seal.comment.as_str()), (&*ours.key.id, "any comment"));
+        assert!(seal.is_by(&ours.key, INFO));
+        assert!(!seal.is_by(&other.key, INFO) && !seal.is_by(&ours.key, b"other"));
+        // Another key that says it had the same id.
+        let forged = Key { id: seal.id.clone(), ..other.key };
+        assert!(!seal.is_by(&forged, INFO));
+        assert!(Seal::read(b"untrusted comment: x\n").is_none());
     }
 
     #[test]

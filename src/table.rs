@@ -6,7 +6,7 @@
 use crate::{error::one_line, release::Unix};
 use anstyle::Style;
 use std::fmt;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -141,6 +141,42 @@ pub fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths(shift) / 10, tenths(shift) % 10, unit.unwrap_or(&"B"))
 }
 
+/// A number as people read it: `1,024`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// How many there are of something: `1 piece`, `1,024 pieces`.
+pub fn counted(number: u64, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        number => format!("{} {one}s", count(number)),
+    }
+}
+
+/// Text cut to so many columns, with `…` where something is missing.
+pub fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for c in text.chars() {
+        if out.width() + c.width().unwrap_or(0) >= columns {
+            break;
+        }
+        out.push(c);
+    }
+    out + "…"
+}
+
 /// How long ago, or how soon, in one unit rounded down: `3 min ago`, `in 2 h`, `now`.
 pub fn age(then: Unix, now: Unix) -> String {
     let (ago, soon) = (now.since(then).as_secs(), then.since(now).as_secs());
@@ -164,6 +200,22 @@ fn span(seconds: u64) -> String {
 mod tests {
     use super::*;
     use anstyle::AnsiColor;
+
+    #[test]
+    fn numbers_are_counted_in_thousands() {
+        let said = [0, 999, 1000, 12_345, 1_234_567, u64::MAX].map(count);
+        let expected = ["0", "999", "1,000", "12,345", "1,234,567", "18,446,744,073,709,551,615"];
+        assert_eq!(said, expected);
+        assert_eq!([0, 1, 2000].map(|n| counted(n, "file")), ["0 files", "1 file", "2,000 files"]);
+    }
+
+    #[test]
+    fn what_is_too_wide_is_cut_and_says_so() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("商店商店", 5), "商店…");
+        assert_eq!(cut("商店商店", 4), "商…");
+    }
 
     fn table() -> Table {
         let mut table = Table::new().left("APP").right("SIZE").left("STATE");

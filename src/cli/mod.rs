@@ -6,6 +6,7 @@ mod event;
 mod manual;
 mod operator;
 mod output;
+mod progress;
 mod reader;
 mod settings;
 mod torrent;

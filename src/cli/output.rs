@@ -15,6 +15,11 @@ impl Output {
         Self { json }
     }
 
+    /// A machine reads the answer.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Answers a person with `text`, or a machine with `object`. A reader that went away is no
     /// error of ours.
     pub(super) fn answer(&self, text: impl std::fmt::Display, object: &impl Serialize) {

@@ -1,1 +1,69 @@
-//! A torrent by itself, outside of any deploy: what it holds, and whether a payload is what it says.
+//! A torrent by itself, outside of any deploy: what it holds ([`show`]), and whether a payload is
+//! what it says ([`verify`]).
+//!
+//! Nothing is written and no lock is taken; neither a configuration nor an rtorrent is needed. All
+//! text that comes from a torrent is escaped as soon as it leaves its bytes.
+
+mod magnet;
+mod pieces;
+mod place;
+mod screen;
+mod show;
+mod verify;
+
+pub use pieces::Pieces;
+pub use place::Place;
+pub use show::{Listed, Shown, Signature, show};
+pub use verify::{Checked, State, Verdict, Word, verify};
+
+use crate::error::{Context, Error, Exit, Result, quoted};
+use metainfo::Metainfo;
+use std::{fs::File, io, io::Read, path::Path};
+
+/// A larger file is no .torrent that anybody would make: with 20 bytes a piece this one describes
+/// three million pieces.
+const TORRENT_MAX: u64 = 64 << 20;
+
+/// The bytes of a .torrent that somebody named.
+///
+/// # Errors
+/// 66 if it is not there, 65 if it is a directory or larger than any torrent, 77 or 74 if it cannot
+/// be read.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let no_torrent = |cause: &str| Error::new(Exit::Payload, "read", quoted(path), cause);
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::new(Exit::NotFound, "read", quoted(path), "there is no such file")
+                .hint(
+                    "name a .torrent file, or the info hash of a download: 40 hexadecimal digits",
+                ));
+        }
+        file => file.on("read", path)?,
+    };
+    if file.metadata().on("read", path)?.is_dir() {
+        return Err(no_torrent("it is a directory").hint("name the .torrent file itself"));
+    }
+    let mut bytes = Vec::new();
+    file.take(TORRENT_MAX + 1).read_to_end(&mut bytes).on("read", path)?;
+    if bytes.len() as u64 > TORRENT_MAX {
+        return Err(no_torrent(&format!("it is larger than {} MiB", TORRENT_MAX >> 20))
+            .hint("name the .torrent file, not its payload"));
+    }
+    Ok(bytes)
+}
+
+/// The torrent in these bytes, which came from `thing`: a path or a name for messages.
+///
+/// # Errors
+/// 65 with what is wrong with it.
+pub fn parse(thing: &str, bytes: &[u8]) -> Result<Metainfo> {
+    Metainfo::parse(bytes).map_err(|cause| {
+        let hint = match cause {
+            metainfo::ParseError::V2Only => {
+                "rtorrent cannot load it either: make it anew, as a v1 or hybrid torrent"
+            }
+            _ => "fetch or make the .torrent anew: it is damaged, or no torrent at all",
+        };
+        Error::new(Exit::Payload, "read", thing, cause).hint(hint)
+    })
+}

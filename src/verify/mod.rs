@@ -17,7 +17,7 @@ mod pieces;
 mod survey;
 mod window;
 
-pub use survey::{Found, Piece, Progress, Survey, survey};
+pub use survey::{Found, Piece, Progress, Survey, pieces_of, survey};
 pub use window::Proven;
 
 use crate::error::{Error, Exit, Result, quoted};

@@ -261,7 +261,7 @@ fn shown(torrent: &Metainfo, file: usize) -> std::path::PathBuf {
 }
 
 /// The pieces that hold any of these bytes.
-pub(crate) fn pieces_of(torrent: &Metainfo, bytes: Range<u64>) -> Range<usize> {
+pub fn pieces_of(torrent: &Metainfo, bytes: Range<u64>) -> Range<usize> {
     let length = torrent.piece_length().max(1);
     if bytes.is_empty() {
         return 0..0;
@@ -383,3 +383,6 @@ fn read_parts(
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! A line that says how far something is: on a terminal, for a person, and gone when it is over.
+
+use super::output::Output;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::{fmt::Display, io::IsTerminal};
+
+/// Fits 80 columns whatever the numbers are.
+const LINE: &str = "{bar:20} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  \
+                    {binary_bytes_per_sec}  {eta} left  {msg}";
+
+/// The bar of one command, on standard error. Where that is no terminal, or a machine reads the
+/// answer, nothing is ever printed. Dropping it takes the line away.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Begins with nothing of `total` bytes done.
+    pub(super) fn new(total: u64, output: &Output) -> Self {
+        let shown = !output.is_json() && std::io::stderr().is_terminal();
+        let target =
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        // The template is a constant, so it is a good one; a bar without it is no worse.
+        if let Ok(style) = ProgressStyle::with_template(LINE) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self(bar)
+    }
+
+    /// So many bytes are done, and this is to be said beside them.
+    pub(super) fn at(&self, bytes: u64, said: impl Display) {
+        self.0.set_message(said.to_string());
+        self.0.set_position(bytes);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,212 @@
+//! `torrent verify`: which pieces of a payload are wrong, and which files that touches.
+
+use super::{Pieces, Place};
+use crate::{
+    error::{Error, Exit, Result, escaped},
+    verify::{self, Found, Piece, Progress},
+};
+use metainfo::{File, Metainfo};
+use serde::Serialize;
+
+/// What a payload is worth. Names are escaped.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The torrent's name.
+    pub name: String,
+    /// Its info hash.
+    pub hash: String,
+    /// Where the payload lies.
+    pub payload: String,
+    /// In one word.
+    pub verdict: Word,
+    /// Bytes of the payload, padding included.
+    pub length: u64,
+    /// Bytes in a piece.
+    pub piece_length: u64,
+    /// How many pieces there are.
+    pub pieces: usize,
+    /// The pieces whose bytes are wrong or not there.
+    pub wrong: Pieces,
+    /// The pieces that could not be read, so that nothing is known of them.
+    pub unread: Pieces,
+    /// The files that should be on disk, in the torrent's order.
+    pub files: Vec<Checked>,
+    #[serde(skip)]
+    failure: Option<Error>,
+}
+
+/// A payload in one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Word {
+    /// Every piece is right and every file there.
+    Good,
+    /// Something is wrong.
+    Damaged,
+    /// Nothing is known to be wrong, but not everything could be read.
+    Unreadable,
+}
+
+/// One file of a payload.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Checked {
+    /// Its path below the payload; the torrent's name for the only file.
+    pub path: String,
+    /// Where its bytes begin in the payload.
+    pub offset: u64,
+    /// How long it should be.
+    pub length: u64,
+    /// How long it is, if it is there. What it has beyond its length does no harm.
+    pub found: Option<u64>,
+    /// What is the matter with it.
+    pub state: State,
+    /// Why, where the state alone does not say it.
+    pub why: Option<String>,
+    /// The wrong and the unread pieces that hold bytes of it.
+    pub pieces: Pieces,
+}
+
+/// What is the matter with a file. The gravest first that is true of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing has its name.
+    Missing,
+    /// It has too few bytes.
+    Short,
+    /// Something else has its name.
+    NotAFile,
+    /// It may not be read, or reading failed.
+    Unreadable,
+    /// A piece that holds bytes of it has another hash. If the piece reaches over several files,
+    /// nobody can tell which of them it is.
+    Wrong,
+    /// A piece that holds bytes of it cannot be judged, for another file has the rest of it.
+    Unverified,
+    /// Every byte is right.
+    Good,
+}
+
+/// Holds a payload against its torrent to the end; `watch` is told how far it is.
+///
+/// # Errors
+/// 77 or 74 if the payload's directory cannot be opened. Damage is no error here: see
+/// [`Verdict::exit`].
+pub fn verify(
+    torrent: &Metainfo,
+    place: &Place,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Verdict> {
+    let survey = verify::survey(torrent, &place.directory, &place.only, watch)?;
+    let those = |which: fn(Piece) -> bool| -> Pieces {
+        let pieces = survey.pieces.iter().enumerate();
+        pieces.filter(|(_, piece)| which(**piece)).map(|(index, _)| index).collect()
+    };
+    let hashed = those(|piece| piece == Piece::Wrong);
+    let bad = those(|piece| piece != Piece::Right);
+    let mut offset = 0;
+    let mut files = Vec::new();
+    let mut failure = None;
+    for (file, found) in torrent.files().iter().zip(survey.files) {
+        let span = verify::pieces_of(torrent, offset..offset + file.length);
+        let state = state(&found, &hashed.within(span.clone()), &bad.within(span.clone()));
+        if !matches!(found, Found::Unasked) {
+            let pieces = bad.within(span);
+            files.push(Checked { pieces, ..checked(torrent, file, offset, &found, state) });
+        }
+        if let Found::Unreadable(error) = found {
+            failure.get_or_insert(error);
+        }
+        offset += file.length;
+    }
+    let wrong = those(|piece| matches!(piece, Piece::Wrong | Piece::Absent));
+    let unread = those(|piece| piece == Piece::Unread);
+    Ok(Verdict {
+        name: escaped(torrent.name()),
+        hash: torrent.info_hash().to_string(),
+        payload: place.shown(),
+        verdict: word(&wrong, &files, failure.as_ref()),
+        length: torrent.total_length(),
+        piece_length: torrent.piece_length(),
+        pieces: survey.pieces.len(),
+        wrong,
+        unread,
+        files,
+        failure,
+    })
+}
+
+impl Verdict {
+    /// 0 for a good payload, 65 for a damaged one; else what kept it from being read, 77 or 74.
+    pub fn exit(&self) -> Exit {
+        match (self.verdict, &self.failure) {
+            (Word::Good, _) => Exit::Done,
+            (Word::Unreadable, Some(error)) => error.exit,
+            _ => Exit::Payload,
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(&self) -> Option<&str> {
+        match self.verdict {
+            Word::Good => None,
+            Word::Damaged => {
+                Some("let rtorrent check its hash (Ctrl-R), then it fetches what is wrong again")
+            }
+            Word::Unreadable => self.failure.as_ref()?.hint.as_deref(),
+        }
+    }
+}
+
+fn word(wrong: &Pieces, files: &[Checked], failure: Option<&Error>) -> Word {
+    let lost = |file: &Checked| {
+        matches!(file.state, State::Missing | State::Short | State::NotAFile | State::Wrong)
+    };
+    if !wrong.is_empty() || files.iter().any(lost) {
+        return Word::Damaged;
+    }
+    if failure.is_some() { Word::Unreadable } else { Word::Good }
+}
+
+fn state(found: &Found, hashed: &Pieces, bad: &Pieces) -> State {
+    match found {
+        Found::Missing => State::Missing,
+        Found::Short(_) | Found::Shrunk => State::Short,
+        Found::NotAFile(_) => State::NotAFile,
+        Found::Unreadable(_) => State::Unreadable,
+        Found::Whole | Found::Long(_) | Found::Unasked => match (hashed.is_empty(), bad.is_empty())
+        {
+            (false, _) => State::Wrong,
+            (true, false) => State::Unverified,
+            (true, true) => State::Good,
+        },
+    }
+}
+
+fn checked(torrent: &Metainfo, file: &File, offset: u64, found: &Found, state: State) -> Checked {
+    let (length, why) = match found {
+        Found::Whole => (Some(file.length), None),
+        Found::Long(found) | Found::Short(found) => (Some(*found), None),
+        Found::Shrunk => (None, Some("it became shorter while it was read".to_owned())),
+        Found::NotAFile(what) => (None, Some((*what).to_owned())),
+        Found::Unreadable(error) => (None, Some(error.cause.clone())),
+        Found::Missing | Found::Unasked => (None, None),
+    };
+    Checked {
+        path: path(torrent, file),
+        offset,
+        length: file.length,
+        found: length,
+        state,
+        why,
+        pieces: Pieces::default(),
+    }
+}
+
+/// A file's path below the payload, escaped; the torrent's name for its only file.
+pub(super) fn path(torrent: &Metainfo, file: &File) -> String {
+    match file.path.as_slice() {
+        [] => escaped(torrent.name()),
+        parts => escaped(&parts.join(&b'/')),
+    }
+}
