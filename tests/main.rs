@@ -27,3 +27,4 @@ mod reader;
 mod rtorrent;
 mod sharing;
 mod sweep;
+mod torrent;

@@ -19,6 +19,18 @@ pub(crate) fn check(bytes: &[u8]) {
     hashed(bytes, &torrent);
     sizes(&torrent);
     names(&torrent);
+    sources(&torrent);
+}
+
+/// No tracker and no web seed comes twice, no tier is empty, and the tiers are what is announced to.
+fn sources(torrent: &Metainfo) {
+    let (tiers, seeds) = (torrent.tiers(), torrent.web_seeds());
+    assert!(tiers.iter().all(|tier| !tier.is_empty()));
+    assert_eq!(torrent.announce(), tiers.concat());
+    assert_eq!(tiers.concat().iter().collect::<BTreeSet<_>>().len(), tiers.concat().len());
+    assert_eq!(seeds.iter().collect::<BTreeSet<_>>().len(), seeds.len());
+    assert!(seeds.iter().all(|seed| !seed.is_empty()));
+    assert_eq!(torrent.info_hash_v2().is_some(), torrent.is_hybrid());
 }
 
 /// The hash is that of bytes which came, proves them, and outlives an added key.

@@ -4,9 +4,9 @@ use super::output::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{fmt::Display, io::IsTerminal};
 
-/// Fits 80 columns whatever the numbers are.
-const LINE: &str = "{bar:20} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  \
-                    {binary_bytes_per_sec}  {eta} left  {msg}";
+/// Fits 80 columns with the widest numbers, if what is said beside them has at most 16.
+const LINE: &str = "{bar:10} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  \
+                    {binary_bytes_per_sec}  {eta}  {msg}";
 
 /// The bar of one command, on standard error. Where that is no terminal, or a machine reads the
 /// answer, nothing is ever printed. Dropping it takes the line away.

@@ -6,7 +6,7 @@ use crate::{
     config::{self, Config},
     error::{Error, Exit, Result, quoted},
     rtorrent::Asked,
-    table::counted,
+    table::count,
     torrent::{self, Place},
 };
 use metainfo::{Authentic, InfoHash, Metainfo};
@@ -43,7 +43,7 @@ fn verify(source: Source, payload: Option<&Path>, output: &Output) -> Result<u8>
     };
     let progress = Progress::new(torrent.total_length(), output);
     let verdict = torrent::verify(torrent, &place, &mut |at| {
-        progress.at(at.bytes, counted(at.wrong, "wrong piece"));
+        progress.at(at.bytes, format_args!("{} wrong", count(at.wrong)));
     })?;
     drop(progress);
     output.answer(verdict.screen(output.colour()), &verdict);

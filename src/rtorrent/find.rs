@@ -12,6 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long the .torrent of a download that rtorrent has may not be in its session: 0.16 writes it
+/// a moment after it has loaded it.
+const UNWRITTEN: Duration = Duration::from_secs(5);
+
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -56,14 +60,12 @@ impl Client {
             }
             Err(unreachable) => (in_session(asked.session, hash).ok_or(unreachable)?, false),
         };
-        let torrent =
-            patiently(asked.patience, || session::torrent(asked.session, hash, asked.limit))?
-                .ok_or_else(|| {
-                    let file = asked.session.join(format!("{hash}.torrent"));
-                    unknown(hash, &format!("{} is not there", quoted(file))).hint(
-                        "[rtorrent] session in the configuration must be rtorrent's session.path",
-                    )
-                })?;
+        let torrent = patiently(UNWRITTEN, || session::torrent(asked.session, hash, asked.limit))?
+            .ok_or_else(|| {
+                let file = asked.session.join(format!("{hash}.torrent"));
+                unknown(hash, &format!("{} is not there", quoted(file)))
+                    .hint("[rtorrent] session in the configuration must be rtorrent's session.path")
+            })?;
         // A torrent that cannot be parsed is told by whoever identifies it.
         let payload = match Metainfo::parse(&torrent) {
             Ok(metainfo) => download.payload(&metainfo),

@@ -73,10 +73,10 @@ impl Verdict {
         let Some(first) = long.next() else { return String::new() };
         let more = match long.count() {
             0 => String::new(),
-            more => format!(", and {} longer too", counted(more as u64, "other file")),
+            more => format!(" and {}", counted(more as u64, "other file")),
         };
         let bytes = size(first.found.unwrap_or(0) - first.length);
-        format!("  note: {} is {bytes} longer than it should be{more}: no harm\n", first.path)
+        format!("  note: too long, but that does no harm: {} by {bytes}{more}\n", first.path)
     }
 }
 
@@ -116,6 +116,7 @@ impl Shown {
         line("info hash", vec![self.hash.clone()]);
         line("info hash v2", self.hash_v2.iter().cloned().collect());
         line("payload", vec![self.payload()]);
+        line("size", vec![format!("{} ({} bytes)", size(self.length), count(self.length))]);
         line("pieces", vec![self.of_pieces()]);
         line("trackers", self.of_trackers());
         line("web seeds", some(&self.web_seeds));
@@ -143,11 +144,11 @@ impl Shown {
             0 => String::new(),
             files => {
                 let files = counted(files as u64, "padding file");
-                format!(", {files} of {}", size(self.padding_length))
+                format!(" and {files} of {}", size(self.padding_length))
             }
         };
         let files = counted(self.files.len() as u64, "file");
-        format!("{kind}, {files}{padding}, {} ({} bytes)", size(self.length), count(self.length))
+        format!("{kind}, {files}{padding}")
     }
 
     fn of_pieces(&self) -> String {

@@ -150,8 +150,11 @@ impl Verdict {
     pub(super) fn hint(&self) -> Option<&str> {
         match self.verdict {
             Word::Good => None,
+            Word::Damaged if self.files.iter().any(|file| file.state == State::NotAFile) => {
+                Some("put the file itself there: a deploy follows no link either")
+            }
             Word::Damaged => {
-                Some("let rtorrent check its hash (Ctrl-R), then it fetches what is wrong again")
+                Some("let rtorrent check its hash (Ctrl-R): it fetches again what is wrong")
             }
             Word::Unreadable => self.failure.as_ref()?.hint.as_deref(),
         }

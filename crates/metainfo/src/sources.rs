@@ -74,7 +74,7 @@ mod tests {
         ]);
         let found = outer(&[announce.clone(), ("announce-list", list)], tiers);
         assert_eq!(found, [vec![b"b".to_vec(), b"a".to_vec()], vec![b"c".to_vec()]]);
-        assert_eq!(outer(&[announce.clone()], tiers), [[b"a"]]);
+        assert_eq!(outer(std::slice::from_ref(&announce), tiers), [[b"a"]]);
         let empty = ("announce-list", Item::List(vec![]));
         assert_eq!(outer(&[announce, empty], tiers), [[b"a"]]);
         assert!(outer(&[("announce", Item::from(1))], tiers).is_empty());

@@ -136,6 +136,20 @@ proptest! {
         prop_assert_eq!(again.info_hash(), InfoHash::of(info));
     }
 
+    /// Trackers and web seeds are only shown: whatever stands there, the torrent is read.
+    #[test]
+    fn what_is_only_shown_is_never_refused((draft, ..) in draft(), values in vec(item(), 4)) {
+        let bytes = made(&draft);
+        let read = Metainfo::parse(&bytes).unwrap();
+        let keys = ["announce", "announce-list", "url-list", "httpseeds"];
+        let other: Vec<u8> = keys.iter().zip(&values)
+            .flat_map(|(key, value)| [Item::bytes(*key).encode(), value.encode()].concat())
+            .collect();
+        let other = [b"d4:info", read.raw_info(), &other, b"e"].concat();
+        prop_assert_eq!(Metainfo::parse(&other).unwrap().info_hash(), read.info_hash());
+        torrent::check(&other);
+    }
+
     #[test]
     fn any_value_comes_back(entries in btree_map(vec(any::<u8>(), 0..3), item(), 0..5)) {
         let bytes = Item::Dictionary(entries).encode();
