@@ -1,9 +1,12 @@
 //! Everything that can become of a payload, and what is said of it.
 
 use super::{Desk, flip, hybrid, kept, noise, resize};
-use crate::host::{Run, SEEDSHIP};
+use crate::{
+    host::{Run, SEEDSHIP},
+    memory::peak,
+};
 use lab::as_ordinary_user;
-use metainfo::{Attr, Metainfo};
+use metainfo::{Attr, Metainfo, create::Draft};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
@@ -220,6 +223,24 @@ fn a_payload_is_named_itself_or_by_its_directory() {
     fs::rename(desk.path("store/shop-1.tar"), desk.path("renamed")).unwrap();
     assert_eq!(verify(&["store"]), 66);
     assert_eq!(verify(&["renamed"]), 0);
+}
+
+/// The peak is the kernel's own account of the whole process.
+#[test]
+fn memory_is_bounded_whatever_the_pieces_are() {
+    let desk = Desk::new();
+    let length = 192 << 20;
+    fs::File::create(desk.path("zeros.bin")).unwrap().set_len(length).unwrap();
+    for (piece, most) in [(1 << 20, 48 << 20), (16 << 20, 88 << 20), (64 << 20, 48 << 20)] {
+        let zeros = vec![0; piece as usize];
+        let one = Draft::single("one", piece).piece_length(piece);
+        let sum = one.hash(|_| Ok(&zeros[..])).unwrap()[0];
+        let draft = Draft::single("zeros.bin", length).piece_length(piece);
+        desk.made("zeros.bin", &draft, &vec![sum; (length / piece) as usize]);
+        let (peak, code) = peak(&mut desk.command(&["torrent", "verify", "zeros.bin.torrent"]));
+        assert_eq!(code, 0);
+        assert!(peak < most, "{peak} bytes with pieces of {piece}");
+    }
 }
 
 #[test]
