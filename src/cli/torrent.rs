@@ -38,8 +38,8 @@ fn verify(source: Source, payload: Option<&Path>, output: &Output) -> Result<u8>
     let torrent = &source.torrent;
     let place = match (payload, &source.from) {
         (Some(payload), _) => Place::of(torrent, payload)?,
-        (None, From::Rtorrent(payload)) => Place::of(torrent, payload)?,
-        (None, From::File(file)) => Place::beside(torrent, file)?,
+        (None, Origin::Rtorrent(payload)) => Place::of(torrent, payload)?,
+        (None, Origin::File(file)) => Place::beside(torrent, file)?,
     };
     let progress = Progress::new(torrent.total_length(), output);
     let verdict = torrent::verify(torrent, &place, &mut |at| {
@@ -54,10 +54,10 @@ fn verify(source: Source, payload: Option<&Path>, output: &Output) -> Result<u8>
 struct Source {
     torrent: Metainfo,
     bytes: Vec<u8>,
-    from: From,
+    from: Origin,
 }
 
-enum From {
+enum Origin {
     File(PathBuf),
     /// Where rtorrent has the payload.
     Rtorrent(PathBuf),
@@ -77,7 +77,7 @@ impl Source {
     fn of_file(path: &Path) -> Result<Self> {
         let bytes = torrent::read(path)?;
         let torrent = torrent::parse(&quoted(path), &bytes)?;
-        Ok(Self { torrent, bytes, from: From::File(path.to_owned()) })
+        Ok(Self { torrent, bytes, from: Origin::File(path.to_owned()) })
     }
 
     fn of_download(hash: InfoHash, config: &Path) -> Result<Self> {
@@ -93,7 +93,7 @@ impl Source {
             Error::new(Exit::Payload, "take", thing, cause)
                 .hint("rtorrent's session holds another torrent under that name: load it anew")
         })?;
-        let from = From::Rtorrent(found.payload);
+        let from = Origin::Rtorrent(found.payload);
         Ok(Self { torrent: Metainfo::clone(&torrent), bytes: found.torrent, from })
     }
 }
