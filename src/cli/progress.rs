@@ -31,6 +31,12 @@ impl Progress {
         self.0.set_message(said.to_string());
         self.0.set_position(bytes);
     }
+
+    /// So many bytes more are done, of so many in all.
+    pub(super) fn more(&self, bytes: u64, of: u64) {
+        self.0.set_length(of);
+        self.0.inc(bytes);
+    }
 }
 
 impl Drop for Progress {

@@ -3,6 +3,7 @@
 use super::{
     args::{App as OneApp, Audit, History, SomeApp},
     output::Output,
+    progress::Progress,
 };
 use crate::{
     config::{App, Config},
@@ -38,7 +39,9 @@ pub(super) fn history(config: &Config, typed: &History, output: &Output) -> Resu
 pub(super) fn audit(config: &Config, typed: &Audit, output: &Output) -> Result<Exit> {
     let app = config.app(&typed.app)?;
     become_owner([app])?;
-    let audit = look::audit(app, typed.version.as_ref(), &|_, _| {})?;
+    let progress = Progress::new(0, output);
+    let audit = look::audit(app, typed.version.as_ref(), &|more, of| progress.more(more, of))?;
+    drop(progress);
     output.answer(audit.screen(output.colour()), &audit);
     Ok(audit.exit())
 }

@@ -103,7 +103,8 @@ fn name(torrent: &Metainfo) -> &OsStr {
 fn missing(path: &Path, error: io::Error) -> Result<fs::Metadata> {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            Err(Error::new(Exit::NotFound, "verify", quoted(path), "there is no such payload"))
+            Err(Error::new(Exit::NotFound, "verify", quoted(path), "there is no such payload")
+                .hint("name where it lies: seedship torrent verify TORRENT PAYLOAD"))
         }
         _ => Err(error).on("verify", path),
     }
