@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 
 use crate::error::{During, Error, Result};
-use crate::nginx::Nginx;
+use crate::nginx::{self, Nginx};
 use crate::rtorrent::{Builder, Flavour};
 use crate::signer::Signer;
 use crate::torrent;
@@ -61,9 +61,14 @@ rm -rf "$1" || { sleep 0.2; rm -rf "$1"; }
 impl Lab {
     /// A new, empty lab.
     pub fn new() -> Result<Self> {
+        Self::new_in(&std::env::temp_dir())
+    }
+
+    /// A new, empty lab below this directory: on another file system, say.
+    pub fn new_in(folder: &Path) -> Result<Self> {
         let path = tempfile::Builder::new()
             .prefix("seedship-lab-")
-            .tempdir()
+            .tempdir_in(folder)
             .during("make the lab's directory")?
             .keep();
         let path = path.canonicalize().during("find the lab's directory")?;
@@ -165,7 +170,7 @@ impl Lab {
 
     /// A started web server for a document root; often a `current` link that is not there yet.
     pub fn nginx(&self, docroot: impl AsRef<Path>) -> Result<Nginx> {
-        Nginx::start(self, docroot.as_ref())
+        nginx::Builder::new(self, docroot.as_ref()).start()
     }
 
     /// A torrent to be made of a file or directory.

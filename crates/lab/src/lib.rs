@@ -23,19 +23,24 @@
 //! ```
 
 mod error;
+pub mod halves;
 pub mod hook;
 mod lab;
 pub mod load;
+pub mod lookups;
 pub mod nginx;
 mod owned;
+pub mod php;
 mod rc;
 pub mod rpc;
 pub mod rtorrent;
 pub mod signer;
 pub mod site;
+pub mod switcher;
 pub mod syslog;
 pub mod torrent;
 pub mod tracker;
+pub mod wrk;
 
 pub use error::{Error, Result};
 pub use lab::{Lab, as_ordinary_user, as_root, await_for, await_until, free_port, skip, workspace};

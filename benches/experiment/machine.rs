@@ -1,0 +1,73 @@
+//! What it was measured on and with: a number without this says nothing.
+
+use lab::{Result, nginx, php, site::run};
+use std::{fs, path::Path, process::Command};
+
+/// What matters of PHP's settings, as the system's own `php.ini` has them.
+const SETTINGS: [&str; 6] = [
+    "realpath_cache_size",
+    "realpath_cache_ttl",
+    "opcache.enable",
+    "opcache.validate_timestamps",
+    "opcache.revalidate_freq",
+    "opcache.revalidate_path",
+];
+
+/// Several lines, for the head of a report.
+pub(crate) fn description() -> Result<String> {
+    let cpu = cpu();
+    let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let system = value(&system, "PRETTY_NAME", '=').trim_matches('"').to_owned();
+    let values = php::settings(&SETTINGS)?;
+    let settings = SETTINGS.iter().zip(values).map(|(name, value)| format!("{name}={value}"));
+    let settings: Vec<_> = settings.collect();
+    Ok(format!(
+        "system   {system}, Linux {}\ncpu      {} × {}\nflags    {}\ntmp      {}\nnginx    {}\n\
+         php      {}\n         {}\n         {}\nwrk      {}\nbusybox  {}",
+        said("uname", &["-r"])?,
+        std::thread::available_parallelism().map_or(1, usize::from),
+        value(&cpu, "model name", ':'),
+        flags(&cpu),
+        file_system(&std::env::temp_dir())?,
+        nginx::version()?.trim_start_matches("nginx/"),
+        php::version()?.trim_start_matches("PHP "),
+        settings[..3].join(" "),
+        settings[3..].join(" "),
+        // It says its version and fails.
+        first_line(&Command::new("wrk").arg("-v").output().map(|o| o.stdout).unwrap_or_default()),
+        said("busybox", &[])?,
+    ))
+}
+
+/// The type of the file system that holds a path.
+pub(crate) fn file_system(path: &Path) -> Result<String> {
+    let said = run(Command::new("df").arg("--output=fstype").arg(path))?;
+    Ok(String::from_utf8_lossy(&said).lines().nth(1).unwrap_or("?").trim().to_owned())
+}
+
+fn cpu() -> String {
+    fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
+}
+
+/// Those that say how fast a system call is, and whether this is a guest.
+fn flags(cpu: &str) -> String {
+    const TELLING: [&str; 8] =
+        ["hypervisor", "constant_tsc", "pti", "ibrs", "stibp", "pcid", "fsgsbase", "erms"];
+    let flags = value(cpu, "flags", ':');
+    let has: Vec<&str> = flags.split(' ').filter(|flag| TELLING.contains(flag)).collect();
+    has.join(" ")
+}
+
+/// The first value of a name in a file of `name: value` lines.
+fn value<'t>(text: &'t str, name: &str, separator: char) -> &'t str {
+    let mut pairs = text.lines().filter_map(|line| line.split_once(separator));
+    pairs.find(|(left, _)| left.trim() == name).map_or("?", |(_, value)| value.trim())
+}
+
+fn said(program: &str, args: &[&str]) -> Result<String> {
+    Ok(first_line(&run(Command::new(program).args(args))?))
+}
+
+fn first_line(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).lines().next().unwrap_or("?").trim().to_owned()
+}
