@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod atomic;
 mod bad_input;
 mod configuration;
 mod demo;

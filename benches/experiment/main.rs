@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn experiment() -> Result<()> {
-    let (each, watch) = (seconds(SECONDS, 4)?, seconds(WATCH, 15)?);
+    let (each, watch) = (seconds(SECONDS, 3)?, seconds(WATCH, 15)?);
     say("What requests see of a switch\n");
     say(machine::description()?);
     lookups::measure(each)?;

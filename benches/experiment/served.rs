@@ -7,7 +7,7 @@ use crate::{
 use lab::{
     Lab, Result, halves,
     nginx::{Builder, Nginx, Root},
-    php::Php,
+    php::{NO_OPCACHE, NO_REALPATH_CACHE, Php, Setting},
     switcher::Switches,
     wrk::{self, Answers},
 };
@@ -23,41 +23,49 @@ const IN_FLIGHT: usize = 8;
 const WAYS: [Way; 5] =
     [Way::UnlinkSymlink, Way::BusyBox, Way::Activate, Way::Exchange, Way::Rename];
 
-/// Something that is served.
+/// Something that is served: a static file, or a page by a PHP with these settings.
 struct Served {
     title: &'static str,
     page: &'static str,
-    root: Option<Root>,
+    php: Option<(Root, &'static [Setting])>,
 }
 
-const SERVED: [Served; 5] = [
-    Served { title: "a static file", page: halves::STATIC, root: None },
-    Served {
-        title: "PHP with $document_root, includes by __DIR__",
-        page: halves::BY_DIRECTORY,
-        root: Some(Root::AsConfigured),
-    },
-    Served {
-        title: "PHP with $document_root, includes by DOCUMENT_ROOT",
-        page: halves::BY_ROOT,
-        root: Some(Root::AsConfigured),
-    },
-    Served {
-        title: "PHP with $realpath_root, includes by __DIR__",
-        page: halves::BY_DIRECTORY,
-        root: Some(Root::Resolved),
-    },
-    Served {
-        title: "PHP with $realpath_root, includes by DOCUMENT_ROOT",
-        page: halves::BY_ROOT,
-        root: Some(Root::Resolved),
-    },
+const NO_CACHES: &[Setting] = &[NO_REALPATH_CACHE, NO_OPCACHE];
+
+const SERVED: [Served; 7] = [
+    Served { title: "a static file", page: halves::STATIC, php: None },
+    php("PHP, $document_root, by __DIR__", halves::BY_DIRECTORY, Root::AsConfigured, &[]),
+    php("PHP, $document_root, by DOCUMENT_ROOT", halves::BY_ROOT, Root::AsConfigured, &[]),
+    php(
+        "PHP without caches, $document_root, by __DIR__",
+        halves::BY_DIRECTORY,
+        Root::AsConfigured,
+        NO_CACHES,
+    ),
+    php(
+        "PHP without caches, $document_root, by DOCUMENT_ROOT",
+        halves::BY_ROOT,
+        Root::AsConfigured,
+        NO_CACHES,
+    ),
+    php("PHP, $realpath_root, by __DIR__", halves::BY_DIRECTORY, Root::Resolved, &[]),
+    php("PHP, $realpath_root, by DOCUMENT_ROOT", halves::BY_ROOT, Root::Resolved, &[]),
 ];
+
+const fn php(
+    title: &'static str,
+    page: &'static str,
+    root: Root,
+    settings: &'static [Setting],
+) -> Served {
+    Served { title, page, php: Some((root, settings)) }
+}
 
 /// Measures everything; prints a summary of each, then the tables.
 pub(crate) fn measure(each: Duration) -> Result<()> {
     say(format_args!(
-        "\nHTTP by wrk with {IN_FLIGHT} connections; a page of PHP works {} ms between its halves",
+        "\nHTTP by wrk with {IN_FLIGHT} connections. A page of PHP works {} ms, then includes its\n\
+         second half, by __DIR__ or by DOCUMENT_ROOT.",
         WORK.as_millis()
     ));
     let mut tables = Vec::new();
@@ -68,15 +76,14 @@ pub(crate) fn measure(each: Duration) -> Result<()> {
         for way in WAYS {
             let (answers, switches) = row(served, way, each)?;
             say(format_args!("\n{way}: {}\n\n{}", served.title, summary(&answers, &switches)));
-            let Answers { requests, ok, not_found, failed, other, mixed, .. } = answers;
-            let counts = [requests, ok, not_found, failed, other, mixed, switches.count];
-            let counts = counts.map(grouped).into_iter().map(Into::into);
-            let rate = grouped(switches.per_second() as u64);
-            table.row([way.into()].into_iter().chain(counts).chain([rate.into()]));
+            let Answers { requests, ok, of_first, not_found, failed, other, mixed, .. } = answers;
+            let counts = [requests, ok, of_first, not_found, failed, other, mixed, switches.count];
+            table.row([way.into()].into_iter().chain(counts.map(|n| grouped(n).into())));
         }
         tables.push((served.title, table));
     }
-    say("\nSide by side. 200 is an answer of one release, MIXED one with 200 and halves of two.");
+    say("\nSide by side. 200: answers of one release; OF 1.0: those of them from the first\n\
+         one; MIXED: answers with status 200 and halves of two releases.");
     for (title, table) in tables {
         say(format_args!("\n{title}\n\n{table}"));
     }
@@ -97,8 +104,8 @@ fn row(served: &Served, way: Way, each: Duration) -> Result<(Answers, Switches)>
 impl Served {
     fn start(&self, lab: &Lab, current: &Path) -> Result<(Nginx, Option<Php>)> {
         let nginx = Builder::new(lab, current);
-        let Some(root) = self.root else { return Ok((nginx.start()?, None)) };
-        let php = Php::start(lab, IN_FLIGHT, &[])?;
+        let Some((root, settings)) = self.php else { return Ok((nginx.start()?, None)) };
+        let php = Php::start(lab, IN_FLIGHT, settings)?;
         Ok((nginx.php(&php, root).start()?, Some(php)))
     }
 }

@@ -6,14 +6,14 @@
 use crate::{
     served::WORK,
     told::{grouped, say},
-    way::{self},
+    way,
 };
 use lab::{
     Error, Lab, Result,
     halves::{self, Answer},
     load,
     nginx::{Builder, Nginx, Root},
-    php::Php,
+    php::{NO_OPCACHE, NO_REALPATH_CACHE, Php, Setting},
     switcher::{VERSIONS, link_text},
 };
 use seedship::{store::CURRENT, table::Table};
@@ -38,24 +38,32 @@ const WARM: usize = 50;
 struct Watched {
     title: &'static str,
     page: &'static str,
-    php: Option<(Root, &'static [(&'static str, &'static str)])>,
+    php: Option<(Root, &'static [Setting])>,
     open_file_cache: Option<u32>,
 }
 
-const NO_REALPATHS: (&str, &str) = ("realpath_cache_size", "0");
-const NO_OPCACHE: (&str, &str) = ("opcache.enable", "0");
+/// opcache asks the path anew for each script, not the name it was first found under.
+const REVALIDATE: Setting = ("opcache.revalidate_path", "1");
+const SHORT_TTL: Setting = ("realpath_cache_ttl", "2");
 
-const WATCHED: [Watched; 9] = [
+const WATCHED: [Watched; 11] = [
     still("static", None),
     still("static, open_file_cache_valid 30s", Some(30)),
     php("$document_root, __DIR__", halves::BY_DIRECTORY, Root::AsConfigured, &[]),
     php("$document_root, DOCUMENT_ROOT", halves::BY_ROOT, Root::AsConfigured, &[]),
-    php("… realpath_cache_size=0", halves::BY_ROOT, Root::AsConfigured, &[NO_REALPATHS]),
-    php("… opcache.enable=0", halves::BY_ROOT, Root::AsConfigured, &[NO_OPCACHE]),
-    php("… both", halves::BY_ROOT, Root::AsConfigured, &[NO_REALPATHS, NO_OPCACHE]),
+    root("  realpath_cache_ttl=2", &[SHORT_TTL]),
+    root("  realpath_cache_size=0", &[NO_REALPATH_CACHE]),
+    root("  same, opcache.revalidate_path=1", &[NO_REALPATH_CACHE, REVALIDATE]),
+    root("  opcache.enable=0", &[NO_OPCACHE]),
+    root("  same, realpath_cache_size=0", &[NO_OPCACHE, NO_REALPATH_CACHE]),
     php("$realpath_root, __DIR__", halves::BY_DIRECTORY, Root::Resolved, &[]),
     php("$realpath_root, DOCUMENT_ROOT", halves::BY_ROOT, Root::Resolved, &[]),
 ];
+
+/// `$document_root` and `DOCUMENT_ROOT`, with other settings.
+const fn root(title: &'static str, settings: &'static [Setting]) -> Watched {
+    php(title, halves::BY_ROOT, Root::AsConfigured, settings)
+}
 
 const fn still(title: &'static str, open_file_cache: Option<u32>) -> Watched {
     Watched { title, page: halves::STATIC, php: None, open_file_cache }
@@ -65,7 +73,7 @@ const fn php(
     title: &'static str,
     page: &'static str,
     root: Root,
-    settings: &'static [(&'static str, &'static str)],
+    settings: &'static [Setting],
 ) -> Watched {
     Watched { title, page, php: Some((root, settings)), open_file_cache: None }
 }

@@ -13,6 +13,14 @@ use crate::lab::{Lab, as_root};
 use crate::owned::Owned;
 use crate::site::run;
 
+/// A setting of a `php.ini`: name and value.
+pub type Setting = (&'static str, &'static str);
+
+/// No cache of what a path leads to: by default, every worker believes what it found for 120 s.
+pub const NO_REALPATH_CACHE: Setting = ("realpath_cache_size", "0");
+/// No cache of compiled scripts, which by default is asked by path.
+pub const NO_OPCACHE: Setting = ("opcache.enable", "0");
+
 /// A running php-fpm.
 #[derive(Debug)]
 pub struct Php {
@@ -21,9 +29,8 @@ pub struct Php {
 }
 
 impl Php {
-    /// Starts one with this number of workers; `settings` are lines of a `php.ini`, as name and
-    /// value.
-    pub fn start(lab: &Lab, workers: usize, settings: &[(&str, &str)]) -> Result<Self> {
+    /// Starts one with this number of workers and these settings over the system's own.
+    pub fn start(lab: &Lab, workers: usize, settings: &[Setting]) -> Result<Self> {
         let name = lab.fresh("php");
         let folder = lab.folder(&name)?;
         let socket = folder.join("socket");

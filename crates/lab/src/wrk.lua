@@ -1,5 +1,6 @@
--- Counts what comes back, by status; for 200, by what the two lines of the body name. Each thread
--- of wrk has globals of its own, which the last function adds up.
+-- Counts what comes back, by status; for 200, by what the two lines of the body name. The argument
+-- names a release whose answers are counted by themselves too. Each thread of wrk has globals of
+-- its own, which the last function adds up.
 
 local threads = {}
 
@@ -7,7 +8,8 @@ function setup(thread)
     table.insert(threads, thread)
 end
 
-function init()
+function init(args)
+    release, of_release = args[1], 0
     ok, mixed, not_found, failed, other = 0, 0, 0, 0, 0
 end
 
@@ -24,6 +26,9 @@ function response(status, _, body)
             other = other + 1
         elseif first == second then
             ok = ok + 1
+            if first == release then
+                of_release = of_release + 1
+            end
         else
             mixed = mixed + 1
         end
@@ -32,7 +37,7 @@ end
 
 function done(summary, latency)
     local line = { "counted" }
-    for _, name in ipairs({ "ok", "mixed", "not_found", "failed", "other" }) do
+    for _, name in ipairs({ "ok", "of_release", "mixed", "not_found", "failed", "other" }) do
         local sum = 0
         for _, thread in ipairs(threads) do
             sum = sum + thread:get(name)

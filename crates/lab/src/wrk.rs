@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::lab::Lab;
 use crate::site::run;
+use crate::switcher::VERSIONS;
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Answers {
     pub requests: u64,
     /// 200, and both halves of one release.
     pub ok: u64,
+    /// Those of them that are of the first of [`VERSIONS`].
+    pub of_first: u64,
     /// 200, with halves of two releases.
     pub mixed: u64,
     /// 404.
@@ -43,6 +46,7 @@ pub fn load(lab: &Lab, url: &str, connections: usize, lasting: Duration) -> Resu
     wrk.arg("--threads=2").arg(format!("--connections={}", connections.max(2)));
     wrk.arg(format!("--duration={}s", lasting.as_secs().max(1)));
     wrk.arg("--timeout=10s").arg("--script").arg(script).arg(url);
+    wrk.args(["--", VERSIONS[0]]);
     let said = run(&mut wrk)?;
     let said = String::from_utf8_lossy(&said);
     read(&said).ok_or_else(|| Error::new(format!("wrk said no counts: {said}")))
@@ -62,6 +66,7 @@ fn read(said: &str) -> Option<Answers> {
     Some(Answers {
         requests: answered? + silent,
         ok: field("ok")?,
+        of_first: field("of_release")?,
         mixed: field("mixed")?,
         not_found: field("not_found")?,
         failed: field("failed")?,
@@ -80,7 +85,12 @@ mod tests {
     #[test]
     fn it_tells_answers_apart() {
         let lab = Lab::new().unwrap();
-        for (name, body) in [("ok", "1\n1\n"), ("mixed", "1\n2\n"), ("other", "1\n")] {
+        for (name, body) in [
+            ("first", "1.0\n1.0\n"),
+            ("second", "2.0\n2.0\n"),
+            ("mixed", "1.0\n2.0\n"),
+            ("other", "1.0\n"),
+        ] {
             lab.write(&format!("site/{name}"), body).unwrap();
         }
         let nginx = lab.nginx(lab.path().join("site")).unwrap();
@@ -89,11 +99,12 @@ mod tests {
             assert!(all.requests > 10 && all.fastest <= all.slowest, "{all:?}");
             // In tenths, rounded: the last request may be cut off.
             let share = |count: u64| (count * 10 + all.requests / 2) / all.requests;
-            [all.ok, all.mixed, all.not_found, all.failed, all.other].map(share)
+            [all.ok, all.of_first, all.mixed, all.not_found, all.failed, all.other].map(share)
         };
-        assert_eq!(counts("/ok"), [10, 0, 0, 0, 0]);
-        assert_eq!(counts("/mixed"), [0, 10, 0, 0, 0]);
-        assert_eq!(counts("/absent"), [0, 0, 10, 0, 0]);
-        assert_eq!(counts("/other"), [0, 0, 0, 0, 10]);
+        assert_eq!(counts("/first"), [10, 10, 0, 0, 0, 0]);
+        assert_eq!(counts("/second"), [10, 0, 0, 0, 0, 0]);
+        assert_eq!(counts("/mixed"), [0, 0, 10, 0, 0, 0]);
+        assert_eq!(counts("/absent"), [0, 0, 0, 10, 0, 0]);
+        assert_eq!(counts("/other"), [0, 0, 0, 0, 0, 10]);
     }
 }
