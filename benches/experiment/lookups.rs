@@ -15,7 +15,7 @@ const THREADS: usize = 2;
 /// Measures and prints a table for the file system of temporary files, and one for tmpfs.
 pub(crate) fn measure(each: Duration) -> Result<()> {
     say(format_args!(
-        "\nLookups of current/index.html by {THREADS} threads, open(2) and stat(2), without a server"
+        "\nLookups of current/index.html by {THREADS} threads, open(2) and stat(2); no server"
     ));
     for folder in [std::env::temp_dir().as_path(), Path::new("/dev/shm")] {
         if folder.is_dir() {
@@ -27,8 +27,8 @@ pub(crate) fn measure(each: Duration) -> Result<()> {
 }
 
 fn table(folder: &Path, each: Duration) -> Result<Table> {
-    let mut table = Table::new().left("WAY").right("LOOKUPS").right("NOT FOUND").right("SHARE");
-    table = table.right("SWITCHES").right("A SECOND");
+    let columns = ["LOOKUPS", "NOT FOUND", "SHARE", "SWITCHES", "A SECOND"];
+    let mut table = columns.into_iter().fold(Table::new().left("WAY"), Table::right);
     for way in Way::ALL {
         let lab = Lab::new_in(folder)?;
         let root = lab.folder("shop")?;

@@ -19,23 +19,24 @@ pub(crate) fn description() -> Result<String> {
     let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let system = value(&system, "PRETTY_NAME", '=').trim_matches('"').to_owned();
     let values = php::settings(&SETTINGS)?;
-    let settings = SETTINGS.iter().zip(values).map(|(name, value)| format!("{name}={value}"));
-    let settings: Vec<_> = settings.collect();
+    let settings: Vec<_> =
+        SETTINGS.iter().zip(values).map(|(name, value)| format!("{name}={value}")).collect();
+    let settings: Vec<_> = settings.chunks(2).map(|two| two.join(" ")).collect();
     Ok(format!(
-        "system   {system}, Linux {}\ncpu      {} × {}\nflags    {}\ntmp      {}\nnginx    {}\n\
-         php      {}\n         {}\n         {}\nwrk      {}\nbusybox  {}",
-        said("uname", &["-r"])?,
+        "system   {system}, Linux {}\ncpu      {} × {}\nflags    {}\nTMPDIR   {}\nnginx    {}\n\
+         php      {}\n         {}\nwrk      {}\nln       {}\nbusybox  {}",
+        first_line(&output("uname", &["-r"])),
         std::thread::available_parallelism().map_or(1, usize::from),
         value(&cpu, "model name", ':'),
         flags(&cpu),
         file_system(&std::env::temp_dir())?,
         nginx::version()?.trim_start_matches("nginx/"),
-        php::version()?.trim_start_matches("PHP "),
-        settings[..3].join(" "),
-        settings[3..].join(" "),
+        word(1, &php::version()?),
+        settings.join("\n         "),
         // It says its version and fails.
-        first_line(&Command::new("wrk").arg("-v").output().map(|o| o.stdout).unwrap_or_default()),
-        said("busybox", &[])?,
+        word(1, &first_line(&output("wrk", &["-v"]))),
+        first_line(&output("ln", &["--version"])).trim_start_matches("ln "),
+        word(1, &first_line(&output("busybox", &[]))),
     ))
 }
 
@@ -64,8 +65,12 @@ fn value<'t>(text: &'t str, name: &str, separator: char) -> &'t str {
     pairs.find(|(left, _)| left.trim() == name).map_or("?", |(_, value)| value.trim())
 }
 
-fn said(program: &str, args: &[&str]) -> Result<String> {
-    Ok(first_line(&run(Command::new(program).args(args))?))
+fn output(program: &str, args: &[&str]) -> Vec<u8> {
+    Command::new(program).args(args).output().map(|output| output.stdout).unwrap_or_default()
+}
+
+fn word(place: usize, line: &str) -> String {
+    line.split(' ').nth(place).unwrap_or("?").to_owned()
 }
 
 fn first_line(output: &[u8]) -> String {

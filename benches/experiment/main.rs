@@ -33,13 +33,13 @@ fn main() -> ExitCode {
 
 fn experiment() -> Result<()> {
     let (each, watch) = (seconds(SECONDS, 3)?, seconds(WATCH, 15)?);
-    say("What requests see of a switch\n");
-    say(machine::description()?);
+    say(format_args!("What requests see of a switch\n\n{}", machine::description()?));
+    say(format_args!("\nWays to switch, each as fast as it goes\n\n{}", told::WAYS));
     lookups::measure(each)?;
     served::measure(each)?;
     stale::measure(watch)?;
     say(format_args!(
-        "\n{SECONDS}={} and {WATCH}={} set how long each row and the last table take.",
+        "\n{SECONDS}={} and {WATCH}={} say how long a row and the last table take.",
         each.as_secs(),
         watch.as_secs()
     ));

@@ -70,9 +70,8 @@ pub(crate) fn measure(each: Duration) -> Result<()> {
     ));
     let mut tables = Vec::new();
     for served in &SERVED {
-        let mut table = Table::new().left("WAY").right("REQUESTS").right("200").right("404");
-        table =
-            table.right("500").right("OTHER").right("MIXED").right("SWITCHES").right("A SECOND");
+        let counted = ["REQUESTS", "200", "OF 1.0", "404", "500", "OTHER", "MIXED", "SWITCHES"];
+        let mut table = counted.into_iter().fold(Table::new().left("WAY"), Table::right);
         for way in WAYS {
             let (answers, switches) = row(served, way, each)?;
             say(format_args!("\n{way}: {}\n\n{}", served.title, summary(&answers, &switches)));

@@ -106,8 +106,8 @@ pub(crate) fn measure(watch: Duration) -> Result<()> {
         .map(|url| each_client(move || Ok(ask(&url, switched, watch))).collect())
         .collect();
 
-    let mut table = Table::new().left("SERVED").right("REQUESTS").right("OLD").right("MIXED");
-    table = table.right("FAILED").right("LAST NOT NEW AFTER");
+    let columns = ["REQUESTS", "OLD", "MIXED", "FAILED", "LAST AFTER"];
+    let mut table = columns.into_iter().fold(Table::new().left("SERVED"), Table::right);
     for (one, clients) in WATCHED.iter().zip(watching) {
         let seen = clients.into_iter().map(joined).sum::<Result<Seen>>()?;
         let counts = [seen.asked, seen.old, seen.mixed, seen.failed].map(grouped);
@@ -116,7 +116,8 @@ pub(crate) fn measure(watch: Duration) -> Result<()> {
             .row([one.title.into()].into_iter().chain(counts.map(Into::into)).chain([last.into()]));
     }
     say(format_args!(
-        "\nAfter one switch, the {} s that follow: which release is answered\n\n{table}",
+        "\nAfter one switch, for {} s: answers that were not of the new release, and when\n\
+         the last of them came\n\n{table}",
         watch.as_secs()
     ));
     Ok(())

@@ -4,11 +4,22 @@
 use lab::{switcher::Switches, wrk::Answers};
 use std::{fmt, io::Write};
 
-/// A line, at once: whoever watches sees how far it is.
+/// A line or a paragraph, at once: whoever watches sees how far it is.
 pub(crate) fn say(line: impl fmt::Display) {
     let mut out = anstream::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    // A table ends its last line itself.
+    let text = line.to_string();
+    let _ = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
 }
+
+/// What the ways in the tables are.
+pub(crate) const WAYS: &str = "\
+unlink+symlink  the link is removed and made anew
+BusyBox ln      `ln -sfn` of BusyBox, a process for each switch
+GNU ln          `ln -sfn` of GNU coreutils, a process for each switch
+seedship        `seedship activate` by its library: lock, records, swap, all durable
+swap, exchange  its swap of the link alone, with renameat2(RENAME_EXCHANGE)
+swap, rename    its swap where a file system cannot exchange: rename(2)";
 
 /// What one load saw.
 pub(crate) fn summary(answers: &Answers, switches: &Switches) -> String {

@@ -65,12 +65,12 @@ impl Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::UnlinkSymlink => "unlink + symlink",
-            Self::BusyBox => "BusyBox ln -sfn",
-            Self::Gnu => "GNU ln -sfn",
-            Self::Activate => "seedship activate",
-            Self::Exchange => "its swap, exchange",
-            Self::Rename => "its swap, rename",
+            Self::UnlinkSymlink => "unlink+symlink",
+            Self::BusyBox => "BusyBox ln",
+            Self::Gnu => "GNU ln",
+            Self::Activate => "seedship",
+            Self::Exchange => "swap, exchange",
+            Self::Rename => "swap, rename",
         })
     }
 }
