@@ -1,11 +1,11 @@
 //! Threads that look a file up in a tight loop, and count how often it was not there.
 //!
-//! Nothing but the system call lies between two lookups: the narrowest gap that a web server could
-//! ever fall into is met here some hundred times more often.
+//! Nothing but the system call lies between two lookups: a gap that a web server could fall into
+//! is met here far more often.
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -83,7 +83,7 @@ impl Drop for Lookups {
 }
 
 impl Shared {
-    fn run(&self, path: &PathBuf, opens: bool) {
+    fn run(&self, path: &Path, opens: bool) {
         while !self.stop.load(Ordering::Relaxed) {
             let (mut missing, mut other) = (0, 0);
             for _ in 0..BATCH {

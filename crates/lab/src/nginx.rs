@@ -45,13 +45,13 @@ pub struct Builder<'l> {
     lab: &'l Lab,
     docroot: &'l Path,
     php: String,
-    more: String,
+    cache: String,
 }
 
 impl<'l> Builder<'l> {
     /// A server of static files, as [`Lab::nginx`] starts it.
     pub fn new(lab: &'l Lab, docroot: &'l Path) -> Self {
-        Self { lab, docroot, php: String::new(), more: String::new() }
+        Self { lab, docroot, php: String::new(), cache: String::new() }
     }
 
     /// Has `*.php` run by this php-fpm.
@@ -63,8 +63,8 @@ impl<'l> Builder<'l> {
     /// Keeps files open and believes for so long that they are still what their paths lead to.
     #[must_use]
     pub fn open_file_cache(self, seconds: u32) -> Self {
-        let more = format!("open_file_cache max=1000; open_file_cache_valid {seconds}s;");
-        Self { more, ..self }
+        let cache = format!("open_file_cache max=1000; open_file_cache_valid {seconds}s;");
+        Self { cache, ..self }
     }
 
     /// Starts it, on another port if the first one was taken meanwhile.
@@ -93,11 +93,11 @@ impl<'l> Builder<'l> {
     }
 
     /// What Debian's default does for static files (sendfile, no cache of open files), with every
-    /// path in the lab and connections that last.
+    /// path in the lab and connections that last. A load that finds nothing fills no log.
     fn configuration(&self, folder: &Path, port: u16) -> String {
         // By root, the workers serve as a user who owns nothing of the site.
         let user = if as_root() { "user nobody nogroup;" } else { "" };
-        let Self { php, more, .. } = self;
+        let Self { php, cache, .. } = self;
         let (folder, docroot) = (folder.display(), self.docroot.display());
         format!(
             "{user}
@@ -117,7 +117,7 @@ http {{
     fastcgi_temp_path \"{folder}/fastcgi\";
     uwsgi_temp_path \"{folder}/uwsgi\";
     scgi_temp_path \"{folder}/scgi\";
-    {more}
+    {cache}
     server {{
         listen 127.0.0.1:{port};
         root \"{docroot}\";
