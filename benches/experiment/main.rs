@@ -39,7 +39,7 @@ fn experiment() -> Result<()> {
     served::measure(each)?;
     stale::measure(watch)?;
     say(format_args!(
-        "\n{SECONDS}={} and {WATCH}={} say how long a row and the last table take.",
+        "\n{SECONDS}={} for each row, {WATCH}={} for the last table.",
         each.as_secs(),
         watch.as_secs()
     ));

@@ -17,13 +17,13 @@ pub(crate) const WAYS: &str = "\
 unlink+symlink  the link is removed and made anew
 BusyBox ln      `ln -sfn` of BusyBox, a process for each switch
 GNU ln          `ln -sfn` of GNU coreutils, a process for each switch
-seedship        `seedship activate` by its library: lock, records, swap, all durable
+seedship        `seedship activate`, by its library: lock, records, swap, durable
 swap, exchange  its swap of the link alone, with renameat2(RENAME_EXCHANGE)
 swap, rename    its swap where a file system cannot exchange: rename(2)";
 
 /// What one load saw.
 pub(crate) fn summary(answers: &Answers, switches: &Switches) -> String {
-    let seconds = |time: std::time::Duration| format!("{:.4} secs.", time.as_secs_f64());
+    let seconds = |time: std::time::Duration| format!("{:.6} secs.", time.as_secs_f64());
     let rate = answers.requests as f64 / answers.took.as_secs_f64().max(1e-9);
     let mut text = format!(
         "Summary:\n  Total:        {}\n  Slowest:      {}\n  Fastest:      {}\n  Average:      {}\n  \
