@@ -12,6 +12,7 @@ help:
 	@echo 'make test              every test, with real programs'
 	@echo 'make lint              format, clippy, dependencies'
 	@echo 'make experiment        what requests see of a switch: unlink + symlink, BusyBox, ours'
+	@echo '                       (3 min; EXPERIMENT_SECONDS=3 each row, EXPERIMENT_WATCH=15)'
 	@echo 'make bench             ours beside the tools that people use, in one run'
 	@echo 'make fuzz              long runs of the fuzz targets (FUZZ_SECONDS=60 each)'
 	@echo 'make clean             remove what was built and fetched'

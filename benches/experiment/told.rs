@@ -17,7 +17,7 @@ pub(crate) const WAYS: &str = "\
 unlink+symlink  the link is removed and made anew
 BusyBox ln      `ln -sfn` of BusyBox, a process for each switch
 GNU ln          `ln -sfn` of GNU coreutils, a process for each switch
-seedship        `seedship activate`, by its library: lock, records, swap, durable
+seedship        all of `seedship activate`, every step durable
 swap, exchange  its swap of the link alone, with renameat2(RENAME_EXCHANGE)
 swap, rename    its swap where a file system cannot exchange: rename(2)";
 
