@@ -6,35 +6,45 @@
 
 use std::{fmt, io, path::Path};
 
-/// The process's exit code, after `sysexits.h`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
-#[serde(into = "u8")]
-#[repr(u8)]
-pub enum Exit {
-    /// Done, or nothing to do.
-    Done = 0,
-    /// The command line is wrong.
-    Usage = 64,
-    /// Payload, archive or limit: the same bytes will fail again.
-    Payload = 65,
-    /// Not found: info hash, app, version, nothing to roll back to.
-    NotFound = 66,
-    /// rtorrent cannot be reached.
-    Unreachable = 69,
-    /// A bug in Seedship.
-    Bug = 70,
-    /// Cannot create, or `current` is not ours.
-    NotOurs = 73,
-    /// Input or output failed, the disk is full.
-    Io = 74,
-    /// Try again: locked, incomplete, damaged.
-    Again = 75,
-    /// Permission, or a signature that is missing or wrong.
-    Permission = 77,
-    /// The configuration is wrong.
-    Config = 78,
-    /// The health check failed; the earlier release is back.
-    Unhealthy = 79,
+/// Writes down the exit codes once: the type, all of its values, and what each means in help, manual
+/// pages and documents.
+macro_rules! exits {
+    ($($name:ident = $code:literal, $meaning:literal;)+) => {
+        /// The process's exit code, after `sysexits.h`.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
+        #[serde(into = "u8")]
+        #[repr(u8)]
+        pub enum Exit {
+            $(#[doc = $meaning] $name = $code,)+
+        }
+
+        impl Exit {
+            /// All of them, by their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// What it says, whatever the command.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $meaning,)+
+                }
+            }
+        }
+    };
+}
+
+exits! {
+    Done = 0, "done, or nothing to do";
+    Usage = 64, "the command line is wrong";
+    Payload = 65, "payload, archive or a limit: the same bytes will fail again";
+    NotFound = 66, "not found: info hash, app, version, nothing to roll back to";
+    Unreachable = 69, "rtorrent cannot be reached";
+    Bug = 70, "a bug in seedship";
+    NotOurs = 73, "cannot create, or `current` was not made by seedship";
+    Io = 74, "input or output failed, or the disk is full";
+    Again = 75, "try again: locked, incomplete, damaged";
+    Permission = 77, "a permission, or a signature that is missing or wrong";
+    Config = 78, "the configuration is wrong";
+    Unhealthy = 79, "the health check failed, the earlier release is back";
 }
 
 impl Exit {
@@ -44,23 +54,7 @@ impl Exit {
     }
     /// The meaning of a number that a record holds; `None` if no version of ours wrote it.
     pub fn from_code(code: u8) -> Option<Self> {
-        use Exit::*;
-        [
-            Done,
-            Usage,
-            Payload,
-            NotFound,
-            Unreachable,
-            Bug,
-            NotOurs,
-            Io,
-            Again,
-            Permission,
-            Config,
-            Unhealthy,
-        ]
-        .into_iter()
-        .find(|e| e.code() == code)
+        Self::ALL.iter().copied().find(|exit| exit.code() == code)
     }
 }
 
@@ -262,7 +256,9 @@ mod tests {
 
     #[test]
     fn codes_come_back() {
-        for code in [0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78, 79] {
+        let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
+        assert_eq!(codes, [0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78, 79]);
+        for code in codes {
             assert_eq!(Exit::from_code(code).map(Exit::code), Some(code));
         }
         assert_eq!(Exit::from_code(1), None);

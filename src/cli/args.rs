@@ -1,36 +1,69 @@
-//! The arguments, as clap reads them.
+//! The arguments, as clap reads them, each with its help. What a command is for, its exit codes and
+//! its examples stand in [`guide`](super::guide).
 
 use crate::{
     process::AS_OWNER,
     release::{Unix, Version},
 };
-use clap::{Args as Arguments, Parser, Subcommand};
+use clap::{Args as Arguments, FromArgMatches, Parser, Subcommand, ValueHint};
 use metainfo::InfoHash;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-/// Turns a finished download into a live release.
+/// Where options stand that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
+/// Turns a finished download into a live release
 #[derive(Parser, Debug)]
-#[command(name = "seedship", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "seedship", version, max_term_width = 80, arg_required_else_help = true)]
 pub(super) struct Args {
     /// The configuration [default: $SEEDSHIP_CONFIG, else /etc/seedship/config.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    ///
+    /// Further files are read from `config.d` beside it.
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(super) config: Option<PathBuf>,
-    /// Print one JSON object, errors included
-    #[arg(long, global = true)]
+    /// Print one JSON object instead of text, errors included
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
-    /// Root's child for one owner of roots
-    #[arg(long = AS_OWNER.trim_start_matches("--"), hide = true, value_name = "UID")]
+    /// Root's child works for this owner of roots. No argument of a person's: see [`Args::take`].
+    #[arg(skip)]
     pub(super) as_owner: Option<u32>,
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
+impl Args {
+    /// Reads what was typed, the program's name first.
+    ///
+    /// # Errors
+    /// Whatever is no command: a mistake, or help that was asked for.
+    pub(super) fn take(typed: &[OsString]) -> Result<Self, clap::Error> {
+        let (as_owner, typed) = without_owner(typed);
+        let matches = super::guide::command().try_get_matches_from(typed)?;
+        Ok(Self { as_owner, ..Self::from_arg_matches(&matches)? })
+    }
+}
+
+/// Root tells its child the owner in front of everything that was typed.
+fn without_owner(typed: &[OsString]) -> (Option<u32>, Vec<OsString>) {
+    if let [name, word, uid, rest @ ..] = typed
+        && word == AS_OWNER
+        && let Some(uid) = uid.to_str().and_then(|uid| uid.parse().ok())
+    {
+        return (Some(uid), std::iter::once(name).chain(rest).cloned().collect());
+    }
+    (None, typed.to_vec())
+}
+
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Deploy a finished download: what rtorrent's event calls
-    Finished(Finished),
-    /// Find lost events, retry what failed, clean up: for a timer
-    Sweep(Sweep),
+    /// What is live, what waits, and why
+    Status(SomeApp),
+    /// Every release that is known
+    Releases(App),
+    /// What happened, and who did it
+    History(History),
+    /// Compare a release on disk with what was unpacked
+    Audit(Audit),
     /// Go back to the release before, or to a named one
     Rollback(Rollback),
     /// Make a landed release live
@@ -39,16 +72,12 @@ pub(super) enum Command {
     Hold(Hold),
     /// Let releases go live by themselves again
     Unhold(Unhold),
-    /// What is live, what waits, and why
-    Status(SomeApp),
-    /// Every release that is known
-    Releases(App),
-    /// What happened
-    History(History),
-    /// Compare a release on disk with what was unpacked
-    Audit(Audit),
     /// Remove the releases that are not kept
     Prune(Prune),
+    /// Deploy a finished download: what rtorrent's event calls
+    Finished(Finished),
+    /// Find lost events, retry what failed, clean up: for a timer
+    Sweep(Sweep),
     /// Look into a torrent, check a payload against it
     #[command(subcommand)]
     Torrent(Torrent),
@@ -85,39 +114,51 @@ impl Command {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Finished {
-    /// The info hash, 40 hexadecimal digits
+    /// The info hash of the download, 40 hexadecimal digits
     #[arg(value_parser = info_hash)]
     pub(super) hash: InfoHash,
-    /// Take the .torrent from here and ask no rtorrent
-    #[arg(long, value_name = "FILE", requires = "payload")]
+    /// Take the .torrent from here, and ask no rtorrent
+    ///
+    /// With --torrent and --payload no connection is made: for a download that another client
+    /// brought, or to try a release by hand.
+    #[arg(long, value_name = "FILE", requires = "payload", value_hint = ValueHint::FilePath)]
     pub(super) torrent: Option<PathBuf>,
-    /// The payload: the file of a single-file torrent, the directory of any other
+    /// The payload: the file of a single-file torrent, else its directory
     #[arg(long, value_name = "PATH", requires = "torrent")]
     pub(super) payload: Option<PathBuf>,
-    /// Say what would be done
+    /// Say what would be done, and change nothing
+    ///
+    /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
+    /// can be known before.
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Sweep {
-    /// Say what would be done
+    /// Say what would be done, and change nothing
+    ///
+    /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
+    /// can be known before.
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Unhold {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
-    /// Say what would be done
+    /// Say what would be done, and change nothing
+    ///
+    /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
+    /// can be known before.
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct App {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
 }
 
@@ -129,61 +170,80 @@ pub(super) struct SomeApp {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Rollback {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
     /// The release to go to, instead of the one before
+    ///
+    /// Any release that stands, a bad or a newer one too. With a name given, records that cannot be
+    /// read are not in the way.
     #[arg(long, value_name = "VERSION", value_parser = version)]
     pub(super) to: Option<Version>,
-    /// The release that is left stays good: an event may bring a newer one, and prune keeps it
+    /// Leave the release good: it was not at fault
+    ///
+    /// Else it becomes bad, and only an operator who names it makes it live again.
     #[arg(long)]
     pub(super) keep_good: bool,
-    /// Say what would be done
+    /// Say what would be done, and change nothing
+    ///
+    /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
+    /// can be known before.
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Activate {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
-    /// The release
+    /// The version of a release that landed, as `seedship releases APP` shows it
     #[arg(value_parser = version)]
     pub(super) version: Version,
-    /// Take over what is at `current` now and keep it as a release
+    /// Take over what is at `current` now, and keep it as a release
+    ///
+    /// For a site that seedship did not make: a real directory or another tool's link becomes a
+    /// release that `rollback` goes back to and that is never pruned.
     #[arg(long)]
     pub(super) adopt: bool,
-    /// Say what would be done
+    /// Say what would be done, and change nothing
+    ///
+    /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
+    /// can be known before.
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Hold {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
     /// Until when: 2024-05-01T12:00:00Z, or 30m, 2h, 7d from now
+    ///
+    /// For good if it is not given, until `seedship unhold`.
     #[arg(long, value_name = "TIME", value_parser = until)]
     pub(super) until: Option<Until>,
-    /// Why, for those who look at `status`
+    /// Why, for those who look at `seedship status`
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
-    /// Say what would be done
+    /// Say what would be done, and change nothing
+    ///
+    /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
+    /// can be known before.
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct History {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
-    /// How many events, newest last
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    /// How many events, the newest of them last
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = lines)]
     pub(super) lines: usize,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Audit {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
     /// The release; the live one if none is named
     #[arg(value_parser = version)]
@@ -210,36 +270,41 @@ pub(super) enum Torrent {
 #[derive(Arguments, Debug)]
 pub(super) struct Completions {
     /// The shell
+    #[arg(value_name = "SHELL")]
     pub(super) shell: clap_complete::Shell,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Man {
     /// The command whose page is printed, such as `rollback` or `torrent verify`
+    ///
+    /// `config.toml` is the page of the configuration; without a name it is the page of seedship.
     pub(super) command: Vec<String>,
     /// Write every page into this directory instead
-    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    ///
+    /// It must exist. Each page is written under another name first and renamed.
+    #[arg(long, value_name = "DIR", conflicts_with = "command", value_hint = ValueHint::DirPath)]
     pub(super) to: Option<PathBuf>,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Prune {
-    /// The app, as named in the configuration
+    /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
-    /// Keep this many instead of what is configured
+    /// Keep this many releases, instead of `keep` of the configuration
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) keep: Option<u32>,
-    /// Say what would be removed
+    /// Say what would be removed, and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Settings {
-    /// Say what is wrong with the configuration; exit 78 if anything is
+    /// Say everything that is wrong with the configuration
     Check {
-        /// Check this one file as a fragment by itself
-        #[arg(long, value_name = "FILE")]
+        /// Check this one file by itself, as a fragment for config.d
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
     /// Print the configuration in force, defaults filled in
@@ -270,6 +335,13 @@ fn version(text: &str) -> Result<Version, String> {
     Version::parse(text).map_err(|e| e.cause)
 }
 
+fn lines(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("write how many events to show, 1 or more".into()),
+        Ok(lines) => Ok(lines),
+    }
+}
+
 fn until(text: &str) -> Result<Until, String> {
     if let Some(time) = Unix::parse(text) {
         return Ok(Until::At(time));
@@ -291,11 +363,13 @@ fn until(text: &str) -> Result<Until, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
-    fn the_arguments_are_sound() {
-        Args::command().debug_assert();
+    fn the_owner_of_a_child_stands_in_front() {
+        let typed = ["seedship", AS_OWNER, "33", "sweep"].map(OsString::from);
+        assert_eq!(Args::take(&typed).unwrap().as_owner, Some(33));
+        let typed = ["seedship", "sweep", AS_OWNER, "33"].map(OsString::from);
+        assert!(Args::take(&typed).is_err());
     }
 
     #[test]

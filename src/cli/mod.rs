@@ -3,6 +3,7 @@
 
 mod args;
 mod event;
+mod guide;
 mod manual;
 mod operator;
 mod output;
@@ -21,7 +22,6 @@ use crate::{
     rtorrent::{Address, Client, Timeouts},
 };
 use args::{Args, Command};
-use clap::Parser;
 use output::Output;
 use std::{
     ffi::OsString,
@@ -37,7 +37,7 @@ const CONFIG: &str = "/etc/seedship/config.toml";
 /// Runs the command line; the exit code is the outcome.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let typed: Vec<OsString> = args.collect();
-    let args = match Args::try_parse_from(&typed) {
+    let args = match Args::take(&typed) {
         Ok(args) => args,
         Err(error) => return ExitCode::from(untaken(&typed, &error).code()),
     };

@@ -1,0 +1,130 @@
+//! Commands that look: no lock, nothing written.
+
+use super::Guide;
+use crate::error::Exit::{Config, Done, Io, NotFound, NotOurs, Payload, Permission};
+
+pub(super) const GUIDES: &[Guide] = &[
+    Guide {
+        command: "status",
+        tells: "\
+For each app, or the one that is named: the live release and since when, the operator's hold, and \
+one line for every release of which there is something to know, newest first. The word at its \
+front says what it is:
+
+  live            `current` leads to it
+  live, on trial  the same, and it is not known yet whether it is good
+  being landed    a deploy reads or unpacks it now
+  unfinished      a deploy was interrupted; the next sweep resumes it
+  staged          landed, and not live because of what the line says
+  waiting         it failed for now; when it is tried again, and why
+  refused         it will always fail; why
+  returned        rolled back, or failed: what is live came after it
+  good            where `rollback` would go
+
+Bad, superseded (older than what was live when it came) and pruned releases are counted; \
+`seedship releases` lists them.
+
+It takes no lock, waits for nothing and changes nothing; it works beside a running deploy and \
+without rtorrent. The owner of the root may look, and members of the group of .seedship.",
+        exits: &[
+            (Done, "told; damaged records are part of the answer"),
+            (NotFound, "the configuration has no such app"),
+            (NotOurs, "the root is no directory"),
+            (Io, "the root could not be read"),
+            (Permission, "this user may not look into the root"),
+            (Config, "the configuration is wrong, or an app's root is not there"),
+        ],
+        examples: &[
+            ("seedship status", "all apps"),
+            ("seedship status shop", "one app: what is live, and why 1.4.2 is not"),
+            ("seedship status --json | jq -r '.apps[] | [.app, .live] | @tsv'", "for scripts"),
+        ],
+        see: &["releases", "history", "audit"],
+    },
+    Guide {
+        command: "releases",
+        tells: "\
+A table of every release that is known, newest first by the app's order: by signed publication \
+time where keys are configured, else by version. SINCE is when it became what it is, NO counts \
+activations, PUBLISHED is the signed day or that of the torrent. NOTE says `rollback` where a \
+rollback would go, `previous` what was live before, `prunable` what `prune` would remove, \
+`adopted` what was there before seedship.
+
+STATE is as `seedship status` explains, and beside those: `bad` failed or was rolled back from, \
+`superseded` came after a newer one was live, `pruned` was removed, `no record` is a directory \
+that seedship knows nothing of and never touches.
+
+It takes no lock, waits for nothing and changes nothing.",
+        exits: &[
+            (Done, "told"),
+            (NotFound, "the configuration has no such app"),
+            (NotOurs, "the root is no directory"),
+            (Io, "the root could not be read"),
+            (Permission, "this user may not look into the root"),
+            (
+                Config,
+                "the configuration is wrong, or the root is not there; or a record cannot be \
+                      read, and what it would say is missing",
+            ),
+        ],
+        examples: &[
+            ("seedship releases shop", "what `rollback --to` and `activate` can name"),
+            (
+                "seedship releases shop --json | jq -r '.releases[] | select(.prunable).version'",
+                "what would be pruned",
+            ),
+        ],
+        see: &["status", "rollback", "activate", "prune"],
+    },
+    Guide {
+        command: "history",
+        tells: "\
+The last events of an app, oldest first: what went live, landed or failed, and what operators \
+typed, each with its time in UTC, the release it is about, what was live before, and who. BY is a \
+user, or the command that an event or a timer ran.
+
+Nothing is decided from the history: it is a log for people, in .seedship/history.jsonl, and may \
+be rotated or removed.",
+        exits: &[
+            (Done, "told"),
+            (NotFound, "the configuration has no such app"),
+            (NotOurs, "the root is no directory"),
+            (Io, "the history could not be read"),
+            (Permission, "this user may not look into the root"),
+            (Config, "the configuration is wrong, or the root is not there"),
+        ],
+        examples: &[
+            ("seedship history shop", "the last 50 events"),
+            ("seedship history shop -n 1", "the last one"),
+            (
+                "seedship history shop --json | jq '.events[] | select(.version == \"1.4.2\")'",
+                "all that happened to one release",
+            ),
+        ],
+        see: &["status", "releases"],
+    },
+    Guide {
+        command: "audit",
+        tells: "\
+Reads a release, the live one if none is named, and compares it with the manifest that was \
+written when it landed: contents, types, modes, the targets of links, and what was added or is \
+missing. What lies behind links to `shared` is not compared: it is the site's own.
+
+It takes no lock and changes nothing. It reads every byte of the release. Something else than \
+seedship changed what differs: publish the tree as a new version rather than repair it in place.",
+        exits: &[
+            (Done, "nothing differs"),
+            (Payload, "something differs; each entry is told"),
+            (NotFound, "no such app or release, or it has no manifest, as one that was adopted"),
+            (NotOurs, "the root is no directory"),
+            (Io, "the release could not be read"),
+            (Permission, "this user may not read the release"),
+            (Config, "the configuration is wrong, or the root is not there"),
+        ],
+        examples: &[
+            ("seedship audit shop", "did anybody change the live release?"),
+            ("seedship audit shop 1.4.1", "is what a rollback goes to still whole?"),
+        ],
+        see: &["status", "releases", "rollback"],
+    },
+];

@@ -1,0 +1,171 @@
+//! Tools beside deploying.
+
+use super::Guide;
+use crate::error::Exit::{
+    Again, Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unreachable,
+};
+
+pub(super) const GUIDES: &[Guide] = &[
+    Guide {
+        command: "torrent",
+        tells: "\
+Looks into a .torrent file, or a download that rtorrent has, by its info hash. Nothing is \
+deployed and nothing is changed.",
+        exits: &[],
+        examples: &[
+            ("seedship torrent show shop-1.4.2.tar.zst.torrent", "what does it hold?"),
+            ("seedship torrent verify shop-1.4.2.tar.zst.torrent", "is the payload whole?"),
+        ],
+        see: &["torrent show", "torrent verify", "finished"],
+    },
+    Guide {
+        command: "torrent show",
+        tells: "\
+Tells what a torrent holds: its name, info hash, files and sizes, pieces, trackers, creation date \
+and signature. No payload is read, and no connection made but to rtorrent where an info hash is \
+named.",
+        exits: &[
+            (Done, "told"),
+            (Payload, "it is no torrent that seedship can read, or larger than `limits.torrent`"),
+            (NotFound, "no such file, or rtorrent has no such download"),
+            (Unreachable, "rtorrent does not answer"),
+            (Io, "the file could not be read"),
+            (Permission, "this user may not read the file"),
+            (Config, "the configuration is wrong; it is read where an info hash is named"),
+        ],
+        examples: &[
+            ("seedship torrent show shop-1.4.2.tar.zst.torrent", "a file"),
+            (
+                "seedship torrent show 0123456789abcdef0123456789abcdef01234567",
+                "a download of rtorrent",
+            ),
+        ],
+        see: &["torrent verify", "finished"],
+    },
+    Guide {
+        command: "torrent verify",
+        tells: "\
+Reads a payload and compares every piece with the torrent's hashes; says which pieces and which \
+files are wrong. On a terminal a bar shows how far it is.
+
+The payload is looked for where rtorrent has it, or beside the .torrent under the torrent's name. \
+Nothing is changed, repaired or downloaded.",
+        exits: &[
+            (Done, "every piece is right"),
+            (Payload, "it is no torrent that seedship can read, or larger than `limits.torrent`"),
+            (NotFound, "no such file, payload or download"),
+            (Unreachable, "rtorrent does not answer"),
+            (Io, "the payload could not be read"),
+            (Again, "pieces are wrong or files are short; each is told"),
+            (Permission, "this user may not read the payload"),
+            (Config, "the configuration is wrong; it is read where an info hash is named"),
+        ],
+        examples: &[
+            (
+                "seedship torrent verify shop-1.4.2.tar.zst.torrent",
+                "the payload lies beside the .torrent",
+            ),
+            (
+                "seedship torrent verify shop-1.4.2.tar.zst.torrent /srv/build/shop-1.4.2.tar.zst",
+                "the payload lies elsewhere",
+            ),
+            (
+                "seedship torrent verify 0123456789abcdef0123456789abcdef01234567",
+                "a download of rtorrent",
+            ),
+        ],
+        see: &["torrent show", "audit"],
+    },
+    Guide {
+        command: "config",
+        tells: "\
+Checks the configuration before anything depends on it, or shows what is in force. Neither looks \
+into the apps' roots, and neither changes anything.",
+        exits: &[],
+        examples: &[
+            ("seedship config check", "what is wrong, and where?"),
+            ("seedship config show", "what is in force, defaults filled in"),
+        ],
+        see: &["config check", "config show", "config.toml"],
+    },
+    Guide {
+        command: "config check",
+        tells: "\
+Reads the configuration and its config.d as every command does, and tells every fault with file, \
+line and column, and what to write instead; not only the first.
+
+One wrong table stops its own app and no other; a check fails on any. With `--file` it reads that \
+one file as a fragment, so that Puppet's validate_cmd or a script can ask before it is installed.",
+        exits: &[
+            (Done, "nothing is wrong"),
+            (Io, "a file could not be read"),
+            (Permission, "this user may not read a file"),
+            (Config, "something is wrong, or there is no configuration"),
+        ],
+        examples: &[
+            ("seedship config check", "the configuration in force"),
+            ("seedship config check --file shop.toml", "a fragment before it goes to config.d"),
+        ],
+        see: &["config show", "config.toml"],
+    },
+    Guide {
+        command: "config show",
+        tells: "\
+Prints the configuration in force as one TOML file: all files merged, every default filled in. \
+With `--json` the same as an object. An app whose table is wrong is left out: `seedship config \
+check` tells of it.",
+        exits: &[
+            (Done, "printed"),
+            (Io, "a file could not be read"),
+            (Permission, "this user may not read a file"),
+            (Config, "it cannot be read as a whole, or there is no configuration"),
+        ],
+        examples: &[
+            ("seedship config show", "as TOML"),
+            ("seedship config show --json | jq .apps.shop.keep", "one setting"),
+        ],
+        see: &["config check", "config.toml"],
+    },
+    Guide {
+        command: "completions",
+        tells: "\
+Prints a script by which a shell completes commands, options and files. Names of apps and \
+versions are not completed: they would need the configuration and the right to read it at every \
+key.",
+        exits: &[(Done, "printed")],
+        examples: &[
+            (
+                "seedship completions bash > /usr/share/bash-completion/completions/seedship",
+                "for bash",
+            ),
+            ("seedship completions zsh > /usr/share/zsh/vendor-completions/_seedship", "for zsh"),
+            (
+                "seedship completions fish > /usr/share/fish/vendor_completions.d/seedship.fish",
+                "for fish",
+            ),
+        ],
+        see: &["man"],
+    },
+    Guide {
+        command: "man",
+        tells: "\
+Prints the manual page of seedship, or of the command that is named, as man(1) reads it; \
+`config.toml` is the page of the configuration.
+
+With `--to` every page is written into a directory, for a package to install: seedship.1, \
+seedship-rollback.1 and so on for man1, seedship-config.5 for man5.",
+        exits: &[
+            (Done, "printed or written"),
+            (NotOurs, "the directory is not there, or is none"),
+            (Io, "a page could not be written, or the disk is full"),
+            (Permission, "this user may not write there"),
+        ],
+        examples: &[
+            ("seedship man | man -l -", "read about seedship"),
+            ("seedship man rollback | man -l -", "read about one command"),
+            ("seedship man config.toml | man -l -", "read about the configuration"),
+            ("seedship man --to debian/man", "write all pages"),
+        ],
+        see: &["completions", "config.toml"],
+    },
+];

@@ -1,0 +1,105 @@
+//! What explains the command line outside of itself: manual pages and completions, both made from
+//! the arguments that clap reads and from the [guide](super::guide), so that they never differ from
+//! what `--help` says.
+
+mod page;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use super::{
+    args::{Completions, Man},
+    guide,
+};
+use crate::error::{Context, Error, Exit, Result, escaped, quoted};
+use clap::Command;
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
+
+/// `seedship completions SHELL`.
+pub(super) fn completions(command: &Completions) -> Result<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(command.shell, &mut guide::command(), "seedship", &mut script);
+    print(&script);
+    Ok(Exit::Done.code())
+}
+
+/// `seedship man`.
+pub(super) fn man(command: &Man) -> Result<u8> {
+    if let Some(directory) = &command.to {
+        write_all(directory)?;
+        return Ok(Exit::Done.code());
+    }
+    let words = command.command.join(" ");
+    let pages = pages();
+    match pages.iter().find(|page| page.words == words) {
+        Some(page) => {
+            print(page.text.as_bytes());
+            Ok(Exit::Done.code())
+        }
+        None => {
+            let known =
+                pages.iter().map(|page| page.words.as_str()).filter(|words| !words.is_empty());
+            let known: Vec<&str> = known.collect();
+            let thing = format!("the page of `{}`", escaped(words.as_bytes()));
+            Err(Error::new(Exit::Usage, "find", thing, "there is no such command")
+                .hint(format!("there are pages of {}", known.join(", "))))
+        }
+    }
+}
+
+/// A manual page.
+struct Page {
+    /// By what `seedship man` finds it.
+    words: String,
+    /// Its file: `seedship-rollback.1`.
+    file: String,
+    /// As man(7) has it.
+    text: String,
+}
+
+/// The page of the program, of every command, and of the configuration.
+fn pages() -> Vec<Page> {
+    let mut command = guide::command();
+    command.build();
+    let mut pages = Vec::new();
+    add(&mut pages, &command, "");
+    pages.push(settings::page());
+    pages
+}
+
+fn add(pages: &mut Vec<Page>, command: &Command, words: &str) {
+    let Some(guide) = guide::of(words) else { return };
+    pages.push(page::of(command, guide));
+    for below in command.get_subcommands() {
+        add(pages, below, format!("{words} {}", below.get_name()).trim_start());
+    }
+}
+
+/// Every page under its name. A page is whole or is not there: a package that is built, or a reader
+/// of man, meets no half of one.
+fn write_all(directory: &Path) -> Result<()> {
+    if !directory.is_dir() {
+        let cause = "there is no such directory";
+        return Err(Error::new(Exit::NotOurs, "write into", quoted(directory), cause)
+            .hint(format!("mkdir -p {}", quoted(directory).trim_matches('`'))));
+    }
+    pages().iter().try_for_each(|page| {
+        let place = directory.join(&page.file);
+        let unfinished = directory.join(format!(".{}.{}", page.file, std::process::id()));
+        let written =
+            fs::write(&unfinished, &page.text).and_then(|()| fs::rename(&unfinished, &place));
+        written.on("write", &place).inspect_err(|_| {
+            let _ = fs::remove_file(&unfinished);
+        })
+    })
+}
+
+/// To stdout; a reader that went away is no error of ours.
+fn print(text: &[u8]) {
+    let _ = io::stdout().lock().write_all(text);
+}
