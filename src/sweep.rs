@@ -33,6 +33,9 @@ pub struct Swept {
     pub busy: Vec<String>,
 }
 
+/// What people are told when all is as it should be.
+pub const NOTHING: &str = "nothing to do";
+
 /// For people: one line a release.
 impl fmt::Display for Swept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,7 +48,7 @@ impl fmt::Display for Swept {
             .iter()
             .try_for_each(|(name, exit)| writeln!(f, "{name} failed ({})", exit.code()))?;
         match live.len() + landed.len() + busy.len() + failed.len() {
-            0 => f.write_str("nothing to do"),
+            0 => f.write_str(NOTHING),
             _ => Ok(()),
         }
     }

@@ -120,6 +120,25 @@ impl fmt::Display for Table {
     }
 }
 
+/// The columns of a terminal: nothing that people read needs more.
+pub const WIDTH: usize = 80;
+
+/// Text in lines of at most `room` columns, parted at spaces; a longer word has a line of its own.
+pub fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Bytes as people say them: `512 B`, `1.2 GiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -245,6 +264,14 @@ a\\x0Ab           x
         assert!(coloured.contains("  \u{1b}[32mlive\u{1b}[0m\n"), "{coloured:?}");
         let plain = coloured.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
         assert_eq!(plain, table().to_string());
+    }
+
+    #[test]
+    fn text_is_parted_at_spaces() {
+        assert_eq!(wrapped("a bb ccc dddd", 6), ["a bb", "ccc", "dddd"]);
+        assert_eq!(wrapped("a /a/path/that/is/long b", 6), ["a", "/a/path/that/is/long", "b"]);
+        assert_eq!(wrapped("商店 商店", 8), ["商店", "商店"]);
+        assert_eq!(wrapped("", 6), [""]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     args::{Args, Finished, Sweep},
     client,
     output::Output,
-    user::{self, Work},
+    user::{self, Children, Work},
 };
 use crate::{
     config::Config,
@@ -12,10 +12,10 @@ use crate::{
     error::{Context, Error, Exit, Result, quoted},
     process, report,
     rtorrent::{Asked, Found},
-    sweep,
+    sweep::{self, NOTHING},
 };
 use metainfo::InfoHash;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{ffi::OsString, fs::File, io::Read, path::Path, time::Duration};
 
 /// How long a download is asked for that rtorrent does not know yet: a magnet link's real torrent
@@ -32,7 +32,11 @@ pub(super) fn finished(
 ) -> Result<u8> {
     let config = match user::divide(config, args, typed)? {
         Work::Here(config) => config,
-        Work::Done(code) => return Ok(code),
+        Work::Done(children) => {
+            let lines: Vec<&str> = children.lines().collect();
+            output.answer_if_any(lines.join("\n"), &children.object());
+            return Ok(children.code);
+        }
     };
     let hash = finished.hash;
     let env = Env {
@@ -57,7 +61,13 @@ pub(super) fn finished(
     let job = match deploy::identify(&config, hash, &found.torrent) {
         Ok(Identified::Job(job)) => job,
         Ok(Identified::NoApp(name)) => {
-            log::debug!("no app takes torrent `{name}`");
+            let text = format!("no app takes torrent `{name}`");
+            log::debug!("{text}");
+            let object = json!({"app": null, "hash": hash.to_string(), "outcome": "no app",
+                "exit": Exit::Done});
+            // Every owner's child would say the same.
+            let text = if args.as_owner.is_some() { String::new() } else { text };
+            output.answer_if_any(text, &object);
             return Ok(Exit::Done.code());
         }
         Err(error) => return unidentified(error),
@@ -139,7 +149,7 @@ pub(super) fn sweep(
     let faults = told_faults(&config, args);
     let config = match user::divide(config, args, typed)? {
         Work::Here(config) => config,
-        Work::Done(code) => return Ok(first_of(code, &faults)),
+        Work::Done(children) => return Ok(swept_by(&children, faults, sweep.dry_run, output)),
     };
     let env = Env {
         now: super::now(),
@@ -150,7 +160,7 @@ pub(super) fn sweep(
     };
     if sweep.dry_run {
         let would = sweep::foresee(&config, &client(&config), &env)?;
-        let text = if would.is_empty() { "nothing to do".to_owned() } else { would.join("\n") };
+        let text = if would.is_empty() { NOTHING.to_owned() } else { would.join("\n") };
         output.answer(text, &json!({"dry_run": true, "would": would}));
         return Ok(first_of(Exit::Done.code(), &faults));
     }
@@ -158,6 +168,28 @@ pub(super) fn sweep(
     swept.failed.extend(faults);
     output.answer(&swept, &swept);
     Ok(swept.exit().code())
+}
+
+/// Tells what root's children did, as one process would have told it.
+fn swept_by(
+    children: &Children,
+    faults: Vec<(String, Exit)>,
+    dry_run: bool,
+    output: &Output,
+) -> u8 {
+    let mut object = children.object();
+    if let Some(Value::Array(failed)) = object.get_mut("failed").filter(|_| !dry_run) {
+        failed.extend(faults.iter().map(|fault| json!(fault)));
+    }
+    let mut lines: Vec<String> =
+        children.lines().filter(|line| *line != NOTHING).map(str::to_owned).collect();
+    if !dry_run {
+        let failed = sweep::Swept { failed: faults.clone(), ..sweep::Swept::default() };
+        lines.extend(failed.to_string().lines().filter(|line| *line != NOTHING).map(str::to_owned));
+    }
+    let text = if lines.is_empty() { NOTHING.to_owned() } else { lines.join("\n") };
+    output.answer(text, &object);
+    first_of(children.code, &faults)
 }
 
 /// Tells what keeps apps from being swept at all: whatever is wrong with the configuration, and

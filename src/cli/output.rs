@@ -32,6 +32,14 @@ impl Output {
         }
     }
 
+    /// The same, where there may be nothing to say to a person.
+    pub(super) fn answer_if_any(&self, text: String, object: &impl Serialize) {
+        match text.is_empty() {
+            true => self.object(object),
+            false => self.answer(text, object),
+        }
+    }
+
     /// Answers a machine; a person was told in another way.
     pub(super) fn object(&self, object: &impl Serialize) {
         if self.json {

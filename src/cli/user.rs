@@ -12,6 +12,7 @@ use crate::{
     report,
 };
 use nix::unistd::{User, geteuid, getuid};
+use serde_json::{Map, Value};
 use std::ffi::OsString;
 
 /// Makes this process one that may write the app, or says who may.
@@ -37,8 +38,47 @@ pub(super) fn operator() -> Result<Operator> {
 pub(super) enum Work {
     /// This process does it, for the apps whose roots its user owns.
     Here(Box<Config>),
-    /// Children did it; the first exit code that was not 0.
-    Done(u8),
+    /// Children did it.
+    Done(Children),
+}
+
+/// What root's children came to.
+#[derive(Default)]
+pub(super) struct Children {
+    /// The first exit code that was not 0.
+    pub(super) code: u8,
+    /// What each told on stdout, in the form that was asked for.
+    told: Vec<String>,
+    /// Why some could not even be started, or did not end.
+    failed: Vec<Error>,
+}
+
+impl Children {
+    /// What they told people, line by line.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.told.iter().flat_map(|told| told.lines())
+    }
+
+    /// What they told machines, as one object: lists are joined, of all else the first stands.
+    pub(super) fn object(&self) -> Map<String, Value> {
+        let told = self.told.iter().filter_map(|told| serde_json::from_str(told).ok());
+        let mut all = Map::new();
+        for object in told.chain(self.failed.iter().map(report::in_json)) {
+            let Value::Object(object) = object else { continue };
+            for (key, value) in object {
+                match (all.get_mut(&key), value) {
+                    (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
+                    (Some(_), _) => {}
+                    (None, value) => drop(all.insert(key, value)),
+                }
+            }
+        }
+        all
+    }
+
+    fn ended(&mut self, code: u8) {
+        self.code = if self.code == 0 { code } else { self.code };
+    }
 }
 
 /// Divides the work by the owners of the roots: an ordinary user goes on alone, root goes on as
@@ -68,7 +108,7 @@ pub(super) fn divide(config: Config, args: &Args, typed: &[OsString]) -> Result<
             process::become_owner(owner)?;
             Ok(Work::Here(Box::new(config)))
         }
-        _ => children(&owners, &args.command, typed),
+        _ => Ok(Work::Done(children(&owners, &args.command, typed))),
     }
 }
 
@@ -78,23 +118,28 @@ pub(super) fn is_anothers(app: &App) -> bool {
     process::owner_of(&app.root).is_ok_and(|owner| owner.uid != geteuid().as_raw())
 }
 
-fn children(owners: &[Owner], command: &Command, typed: &[OsString]) -> Result<Work> {
-    let mut first = 0;
+fn children(owners: &[Owner], command: &Command, typed: &[OsString]) -> Children {
+    let mut all = Children::default();
     for owner in owners {
         let code = match process::run_as(owner, typed.get(1..).unwrap_or_default()) {
-            Ok(code) => code,
+            Ok((code, told)) => {
+                all.told.push(told);
+                code
+            }
             // One owner's child that died does not keep the others from theirs.
             Err(error) => {
                 report::line_of(&error).log(report::level_of(&error));
-                error.exit.code()
+                let code = error.exit.code();
+                all.failed.push(error);
+                code
             }
         };
-        first = if first == 0 { code } else { first };
+        all.ended(code);
         if matches!(command, Command::Finished(_)) && is_the_same_for_all(code) {
             break;
         }
     }
-    Ok(Work::Done(first))
+    all
 }
 
 /// A torrent is for one app. Its event failed in a way that has nothing to do with what one user

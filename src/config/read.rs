@@ -52,12 +52,18 @@ fn beside(main: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn unread(main: &Path, cause: &io::Error) -> Error {
-    if cause.kind() != io::ErrorKind::NotFound {
-        return Error::io("read", main, cause);
-    }
-    Error::new(Exit::Config, "read", quoted(main), "there is no such file")
-        .hint("write one, or name another with `--config FILE` or $SEEDSHIP_CONFIG")
-        .unrecorded()
+    let (cause, hint) = match cause.kind() {
+        io::ErrorKind::NotFound => (
+            "there is no such file",
+            "write one, or name another with `--config FILE` or $SEEDSHIP_CONFIG".to_owned(),
+        ),
+        io::ErrorKind::IsADirectory => (
+            "it is a directory",
+            format!("name the file in it, as {}", quoted(main.join("config.toml"))),
+        ),
+        _ => return Error::io("read", main, cause),
+    };
+    Error::new(Exit::Config, "read", quoted(main), cause).hint(hint).unrecorded()
 }
 
 #[cfg(test)]
@@ -86,7 +92,8 @@ mod tests {
         assert_eq!(error.exit, Exit::Config);
         assert!(error.hint.unwrap().contains("--config FILE"));
         let error = read(at.path()).unwrap_err();
-        assert_eq!(error.exit, Exit::Io, "a directory is no file: {error}");
+        assert_eq!((error.exit, error.cause.as_str()), (Exit::Config, "it is a directory"));
+        assert!(error.hint.unwrap().ends_with("/config.toml`"));
     }
 
     #[test]

@@ -4,13 +4,14 @@ use super::{readable_by, rfc3339};
 use crate::{
     config::App,
     disk::Kernel,
-    error::Result,
+    error::{Result, one_line},
     process,
     release::Unix,
     store::{Entry, History},
-    table::Table,
+    table::{self, Table},
 };
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 /// The last events of an app, oldest first.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -61,15 +62,41 @@ pub fn history(app: &App, lines: usize) -> Result<Events> {
     Ok(Events { app: app.name.clone(), events: entries.into_iter().map(Event::from).collect() })
 }
 
+/// Below a time, where the event begins.
+const BELOW: &str = "                      ";
+
 impl Events {
     /// For people: a table, or one line if nothing is known.
     pub fn screen(&self) -> String {
         if self.events.is_empty() {
             return format!("{}: nothing is written in its history", self.app);
         }
+        // Eighty columns are few: what is longer than that stands below its event.
+        let notes: Vec<String> =
+            self.events.iter().map(|event| one_line(event.note.as_deref().unwrap_or(""))).collect();
+        let beside = self.table(&notes).to_string();
+        if beside.lines().all(|line| line.width() <= table::WIDTH) {
+            return beside;
+        }
+        let alone = self.table(&vec![String::new(); notes.len()]).to_string();
+        let mut lines = alone.lines();
+        let mut text: Vec<String> = lines.next().map(str::to_owned).into_iter().collect();
+        for (line, note) in lines.zip(&notes) {
+            text.push(line.to_owned());
+            let note = table::wrapped(note, table::WIDTH - BELOW.len()).into_iter();
+            text.extend(note.filter(|line| !line.is_empty()).map(|line| format!("{BELOW}{line}")));
+        }
+        text.join("\n") + "\n"
+    }
+
+    fn table(&self, notes: &[String]) -> Table {
+        let noted = notes.iter().any(|note| !note.is_empty());
         let mut table = Table::new().left("TIME").left("EVENT").left("VERSION").left("FROM");
-        table = table.left("BY").left("NOTE");
-        for event in &self.events {
+        table = table.left("BY");
+        if noted {
+            table = table.left("NOTE");
+        }
+        for (event, note) in self.events.iter().zip(notes) {
             let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
             table.row([
                 event.at.into(),
@@ -77,9 +104,9 @@ impl Events {
                 or_empty(&event.version).into(),
                 or_empty(&event.from).into(),
                 event.by.as_str().into(),
-                or_empty(&event.note).into(),
+                note.as_str().into(),
             ]);
         }
-        table.to_string()
+        table
     }
 }

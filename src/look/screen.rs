@@ -8,6 +8,7 @@ use crate::{
 };
 use anstyle::{AnsiColor, Style};
 use std::{collections::BTreeMap, fmt};
+use unicode_width::UnicodeWidthStr;
 
 impl Status {
     /// For people, each line ended by a newline.
@@ -17,7 +18,7 @@ impl Status {
             text.push_str(&app.screen(self.at, colour));
         }
         for error in &self.unreadable {
-            text.push_str(&format!("{}\n", told(error, "  ")));
+            text.push_str(&format!("{}\n", told("", error)));
         }
         match text.is_empty() {
             true => "no app is configured\n".to_owned(),
@@ -28,27 +29,26 @@ impl Status {
 
 impl AppStatus {
     fn screen(&self, now: Unix, colour: bool) -> String {
-        let mut lines = vec![format!("{}: {}", one_line(&self.app), self.heading(now, colour))];
+        let mut lines = vec![self.heading(now, colour)];
         lines.extend(self.signed());
         lines.extend(self.adopt_hint());
         lines.extend(self.hold.as_ref().map(held));
         lines.extend(self.cases(colour).lines().map(indented));
         lines.extend(self.rest());
-        lines.extend(self.unreadable.iter().map(|error| indented(&told(error, "    "))));
+        lines.extend(self.unreadable.iter().map(|error| told("  ", error)));
         lines.join("\n") + "\n"
     }
 
     fn heading(&self, now: Unix, colour: bool) -> String {
-        if let Some(error) = &self.error {
-            return told(error, "  ");
-        }
-        match (self.live(), &self.foreign) {
-            (Some(live), _) => live.heading(now, colour),
-            (None, Some(what)) => {
+        let app = one_line(&self.app);
+        match (&self.error, self.live(), &self.foreign) {
+            (Some(error), _, _) => format!("{app}: {}", told("", error)),
+            (None, Some(live), _) => live.heading(&app, now, colour),
+            (None, None, Some(what)) => {
                 let red = painted("not ours", AnsiColor::Red.on_default(), colour);
-                format!("{red}: `current` is {}", one_line(what))
+                format!("{app}: {red}: `current` is {}", one_line(what))
             }
-            (None, None) => "nothing is live".to_owned(),
+            (None, None, None) => format!("{app}: nothing is live"),
         }
     }
 
@@ -71,22 +71,33 @@ impl AppStatus {
         Some(format!("  hint: seedship activate {} {version} --adopt", one_line(&self.app)))
     }
 
-    /// One line for each case.
+    /// One line for each case, or more where there is much to say.
     fn cases(&self, colour: bool) -> String {
-        // The columns need no names here, and the line of names goes.
-        let mut table = Table::new().left("").left("").left("").colour(colour);
+        let mut cases: Vec<(Case, String, String)> = Vec::new();
         for left in &self.unfinished {
-            let case = Cell::styled(Case::Unfinished, Case::Unfinished.style());
             let what = format!("{}; {RESUMED}", left.what);
-            table.row([case, left.subject.as_str().into(), what.into()]);
+            cases.push((Case::Unfinished, left.subject.clone(), what));
         }
         for release in self.telling() {
             let why = match (&release.why, release.state) {
                 (Some(why), Case::Unfinished) => format!("{why}; {RESUMED}"),
                 (why, _) => why.clone().unwrap_or_default(),
             };
-            let case = Cell::styled(release.state, release.state.style());
-            table.row([case, release.name().into(), why.into()]);
+            cases.push((release.state, release.name(), why));
+        }
+        let widest = |width: &dyn Fn(&(Case, String, String)) -> usize| {
+            cases.iter().map(width).max().unwrap_or(0)
+        };
+        let first = widest(&|(case, ..)| case.to_string().width());
+        let second = widest(&|(_, name, _)| one_line(name).width());
+        let room = table::WIDTH.saturating_sub(first + second + 6).max(NARROW);
+        // The columns need no names here, and the line of names goes.
+        let mut table = Table::new().left("").left("").left("").colour(colour);
+        for (case, name, why) in cases {
+            let mut lines = table::wrapped(&one_line(&why), room).into_iter();
+            let begin = lines.next().unwrap_or_default();
+            table.row([Cell::styled(case, case.style()), name.into(), begin.into()]);
+            lines.for_each(|more| table.row(["".into(), "".into(), more.into()]));
         }
         let text = table.to_string();
         text.split_once('\n').map_or(String::new(), |(_, rows)| rows.to_owned())
@@ -105,28 +116,39 @@ impl AppStatus {
     }
 }
 
+/// Fewer columns make no text readable: long names rather go beyond the edge.
+const NARROW: usize = 30;
+
 /// What becomes of everything unfinished.
 const RESUMED: &str = "the next sweep resumes it";
 
 impl Release {
-    /// `1.4.2 is live since …`.
-    fn heading(&self, now: Unix, colour: bool) -> String {
+    /// `shop: 1.4.2 is live since …`; what does not fit goes to a second line.
+    fn heading(&self, app: &str, now: Unix, colour: bool) -> String {
         let case = if self.state == Case::Unrecorded { Case::Live } else { self.state };
-        let mut said = format!("{} is {}", self.name(), painted(case, case.style(), colour));
-        if self.state == Case::Unrecorded {
-            said.push_str(", without a record");
-        }
-        if let Some(since) = self.since {
-            said.push_str(&format!(" since {since} ({})", table::age(since, now)));
-        }
+        let said = |case: String| {
+            let mut said = format!("{app}: {} is {case}", self.name());
+            if self.state == Case::Unrecorded {
+                said.push_str(", without a record");
+            }
+            if let Some(since) = self.since {
+                said.push_str(&format!(" since {since} ({})", table::age(since, now)));
+            }
+            said
+        };
         let also = [
             self.number.map(|number| format!("#{number}")),
             self.size.map(table::size),
             self.adopted.then(|| "adopted".to_owned()),
             self.why.as_deref().map(one_line),
         ];
-        also.iter().flatten().for_each(|more| said.push_str(&format!(", {more}")));
-        said
+        let also: Vec<String> = also.into_iter().flatten().collect();
+        let (first, also) = (said(painted(case, case.style(), colour)), also.join(", "));
+        match (also.is_empty(), said(case.to_string()).width() + 2 + also.width()) {
+            (true, _) => first,
+            (_, ..=table::WIDTH) => format!("{first}, {also}"),
+            _ => format!("{first},\n{}", lines("  ", &also)),
+        }
     }
 }
 
@@ -140,13 +162,19 @@ fn held(hold: &Held) -> String {
     }
 }
 
-/// A failure, its hint on a line of its own.
-fn told(error: &Error, indent: &str) -> String {
-    let sentence = one_line(&error.to_string());
-    match &error.hint {
-        Some(hint) => format!("{sentence}\n{indent}hint: {}", one_line(hint)),
-        None => sentence,
-    }
+/// A failure, its further lines and its hint a little further from the edge than `lead`.
+fn told(lead: &str, error: &Error) -> String {
+    let indent = format!("{lead}  ");
+    let sentence = lines(&indent, &one_line(&error.to_string()));
+    let hint = error.hint.as_ref().map(|hint| lines(&indent, &format!("hint: {}", one_line(hint))));
+    let hint = hint.map_or(String::new(), |hint| format!("\n{hint}"));
+    format!("{lead}{}{hint}", sentence.trim_start())
+}
+
+/// Text as lines of the screen, all as far from its edge.
+fn lines(indent: &str, text: &str) -> String {
+    let all = table::wrapped(text, table::WIDTH - indent.len());
+    all.iter().map(|line| format!("{indent}{line}")).collect::<Vec<_>>().join("\n")
 }
 
 fn indented(text: &str) -> String {

@@ -19,7 +19,7 @@ use std::{
         process::{CommandExt, ExitStatusExt},
     },
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// The hidden argument by which root's child is told which owner it works for; its value is a
@@ -124,22 +124,25 @@ pub fn require_owner(owner: &Owner, app: &str) -> Result<()> {
         .hint(format!("sudo -u {user} seedship …")))
 }
 
-/// Runs this program again for one owner, and returns its exit code: as root, one child for each
-/// owner does the work, for which [`become_owner`] has no way back.
+/// Runs this program again for one owner, and returns its exit code and what it told on stdout: as
+/// root, one child for each owner does the work, for which [`become_owner`] has no way back.
 ///
 /// `args` are the arguments as typed, without the program's name; the child finds [`AS_OWNER`]
 /// before them and calls [`become_owner`] itself.
-pub fn run_as(owner: &Owner, args: &[OsString]) -> Result<u8> {
+pub fn run_as(owner: &Owner, args: &[OsString]) -> Result<(u8, String)> {
     // The same file even if a new version was installed meanwhile.
     let mut command = Command::new("/proc/self/exe");
     command.arg0("seedship").arg(AS_OWNER).arg(owner.uid.to_string()).args(args);
-    let status = command.status().on("start", "/proc/self/exe")?;
+    // What it complains about is told at once; the answers are for the parent to join.
+    let child = command.stdout(Stdio::piped()).spawn().on("start", "/proc/self/exe")?;
+    let output = child.wait_with_output().on("read from", "/proc/self/exe")?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
     let ended = |how: String| {
         Error::new(Exit::Again, "finish", format!("the work of `{owner}`"), how)
             .hint("its own lines in the log say how far it came; the next run goes on")
     };
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Ok(u8::try_from(code).unwrap_or(u8::MAX)),
+    match (output.status.code(), output.status.signal()) {
+        (Some(code), _) => Ok((u8::try_from(code).unwrap_or(u8::MAX), told)),
         (None, Some(signal)) => Err(ended(format!("its process was ended by signal {signal}"))),
         (None, None) => Err(ended("its process ended without an exit code".into())),
     }
@@ -232,7 +235,7 @@ mod tests {
     fn the_exit_code_of_an_owners_child_comes_back() {
         // This program is the test harness here: it refuses the argument it does not know.
         let owner = Owner { uid: geteuid().as_raw(), gid: 0, name: None };
-        assert_eq!(run_as(&owner, &["--list".into()]).unwrap(), 101);
+        assert_eq!(run_as(&owner, &["--list".into()]).unwrap().0, 101);
     }
 
     #[test]

@@ -67,13 +67,15 @@ impl fmt::Display for Line {
     }
 }
 
-/// The sentence without anything that reads as `key=`: a `=` right after a word is `\x3D`.
+/// The sentence without anything that reads as `key=`: a `=` right after a letter, a digit or `_` is
+/// `\x3D`. What stands before it on the line makes no difference, for many a reader of logs searches
+/// for `app=` anywhere. Every other `=` is left as it was written: `keep = 5`, `==`, `>=`.
 fn without_fields(sentence: &str) -> String {
     let mut text = String::with_capacity(sentence.len());
     for c in sentence.chars() {
-        let after_word = text.ends_with(|before: char| !before.is_whitespace());
+        let after_key = text.ends_with(|before: char| before.is_alphanumeric() || before == '_');
         match c {
-            '=' if after_word => text.push_str("\\x3D"),
+            '=' if after_key => text.push_str("\\x3D"),
             c => text.push(c),
         }
     }
@@ -111,19 +113,21 @@ mod tests {
 
     #[test]
     fn a_sentence_has_no_fields() {
-        let line = Line::new("refused `x app=shop exit=0\nevil`, say unsigned = \"accept\"");
+        let line = Line::new("refused `x app=shop --to=1 exit=0\nevil`, say `a` == \"b\"");
         assert_eq!(
             line.to_string(),
-            "refused `x app\\x3Dshop exit\\x3D0\\x0Aevil`, say unsigned = \"accept\""
+            "refused `x app\\x3Dshop --to\\x3D1 exit\\x3D0\\x0Aevil`, say `a` == \"b\""
         );
     }
 
-    /// Reads fields as a log's reader does: a word, `=`, and a word or what is in quotes.
+    /// Reads fields as a log's reader does: letters, digits and `_`, then `=`, and a word or what is
+    /// in quotes.
     fn fields(line: &str) -> Vec<(&str, &str)> {
         let mut found = Vec::new();
         let mut rest = line;
         while let Some((before, value)) = rest.split_once('=') {
-            let key = before.rsplit(char::is_whitespace).next().unwrap();
+            let is_part = |c: char| c.is_alphanumeric() || c == '_';
+            let key = before.rsplit(|c| !is_part(c)).next().unwrap();
             let in_quotes = value.starts_with('"');
             let mut after_backslash = false;
             let ends = |c: char| {

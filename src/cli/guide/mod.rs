@@ -11,12 +11,12 @@ mod unattended;
 pub(super) use host::{ENVIRONMENT, FILES, Named};
 
 use super::args::Args;
-use crate::error::Exit;
+use crate::{
+    error::Exit,
+    table::{WIDTH, wrapped},
+};
 use clap::{Command, CommandFactory};
 use std::fmt::Write;
-
-/// The width of everything that is printed for people.
-const WIDTH: usize = 80;
 
 /// What is told of one command.
 #[derive(Debug)]
@@ -144,20 +144,8 @@ fn concepts() -> String {
 
 /// A text after `first`, its further lines indented as far.
 fn hanging(first: &str, text: &str) -> String {
-    let indent = " ".repeat(first.len());
-    let mut lines = vec![first.to_owned()];
-    for word in text.split(' ') {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        match line + 1 + word.chars().count() > WIDTH && line > indent.len() {
-            true => lines.push(format!("{indent}{word}")),
-            false => {
-                let Some(last) = lines.last_mut() else { continue };
-                let gap = if last.ends_with(' ') { "" } else { " " };
-                last.push_str(&format!("{gap}{word}"));
-            }
-        }
-    }
-    lines.join("\n") + "\n"
+    let indent = format!("\n{}", " ".repeat(first.len()));
+    format!("{first}{}\n", wrapped(text, WIDTH - first.len()).join(&indent))
 }
 
 #[cfg(test)]

@@ -83,10 +83,15 @@ fn add(pages: &mut Vec<Page>, command: &Command, words: &str) {
 /// Every page under its name. A page is whole or is not there: a package that is built, or a reader
 /// of man, meets no half of one.
 fn write_all(directory: &Path) -> Result<()> {
-    if !directory.is_dir() {
-        let cause = "there is no such directory";
-        return Err(Error::new(Exit::NotOurs, "write into", quoted(directory), cause)
-            .hint(format!("mkdir -p {}", quoted(directory).trim_matches('`'))));
+    let no_place = |cause| Error::new(Exit::NotOurs, "write into", quoted(directory), cause);
+    match fs::metadata(directory) {
+        Ok(place) if place.is_dir() => {}
+        Ok(_) => return Err(no_place("it is no directory")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let make = format!("mkdir -p {}", quoted(directory).trim_matches('`'));
+            return Err(no_place("there is no such directory").hint(make));
+        }
+        Err(e) => return Err(Error::io("write into", directory, &e)),
     }
     pages().iter().try_for_each(|page| {
         let place = directory.join(&page.file);

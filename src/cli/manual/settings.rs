@@ -87,20 +87,19 @@ fn tell_block(roff: &mut Roff, block: &str) {
     }
 }
 
-/// A key as it may be written.
+/// A key as it may be written, less indented than its text: eighty columns are few.
 fn written(roff: &mut Roff, key: &str, value: &str, more: &[&str]) {
-    roff.control("IP", []);
+    roff.control("IP", ["\"\"", "4"]);
     let list = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let first = match list.filter(|list| list.len() > WIDE) {
-        Some(list) => format!("  {key} = [\n      {list}\n  ]"),
-        None => format!("  {key} = {value}"),
+        Some(list) => format!("{key} = [\n    {list}\n]"),
+        None => format!("{key} = {value}"),
     };
-    let lines = std::iter::once(first).chain(more.iter().map(|line| format!("  {line}")));
-    shaped(roff, &lines.collect::<Vec<_>>().join("\n"));
+    shaped(roff, &[&[first.as_str()], more].concat().join("\n"));
 }
 
-/// A value this long has a line of its own.
-const WIDE: usize = 40;
+/// A list this long has a line of its own.
+const WIDE: usize = 50;
 
 /// A key and its value, whether it is commented out or not.
 fn key(line: &str) -> Option<(&str, &str)> {
