@@ -66,7 +66,7 @@ pub fn rollback<D: Disk>(
     let bad = (!how.keep_good).then(|| format!("rolled back by {}", who.name));
     let leave = Leave { to: Target::Release(to.clone()), by: By::Rollback, bad };
     let switched = switch::leave(&mut lock, &leave, who.now)?;
-    let switched = switched.ok_or_else(|| not_there(lock.seen(), app, &to))?;
+    let switched = switched.ok_or_else(|| not_there(lock.seen(), app, &to, TO))?;
     note(&lock, "rollback", Some(&switched), None, who);
     Ok(switched)
 }
@@ -85,19 +85,24 @@ pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version
     let live = seen.live().map(|r| &r.version);
     match &how.to {
         Some(to) if seen.stands(to) => Ok(to.clone()),
-        Some(to) => Err(not_there(seen, app, to)),
+        Some(to) => Err(not_there(seen, app, to, TO)),
         None => seen.rollback_target().map(|r| r.version.clone()).ok_or_else(|| {
             let cause = match live {
                 Some(live) => format!("no good release was live before {live}"),
                 None => "nothing that seedship knows is live".to_owned(),
             };
             Error::new(Exit::NotFound, "roll back", format!("app `{app}`"), cause)
-                .hint(choices(seen, app))
+                .hint(choices(seen, app, TO))
         }),
     }
 }
 
-fn not_there(seen: &Seen, app: &str, version: &Version) -> Error {
+/// The commands that take a version, as they are typed.
+const TO: fn(&str) -> String = |app| format!("seedship rollback {app} --to");
+const ACTIVATE: fn(&str) -> String = |app| format!("seedship activate {app}");
+
+/// Why a release cannot be switched to, and what an operator can do then.
+fn not_there(seen: &Seen, app: &str, version: &Version, typed: fn(&str) -> String) -> Error {
     let known = seen.records.iter().find(|r| r.version == *version).map(|r| &r.state);
     let cause = match known {
         _ if seen.stands(version) => "its directory has no record".to_owned(),
@@ -109,18 +114,25 @@ fn not_there(seen: &Seen, app: &str, version: &Version) -> Error {
         Some(State::Pruned) => "it was pruned; its tree can come back as a new version".to_owned(),
         Some(state) => format!("it is {}, and its directory is not there", state.word()),
     };
-    Error::new(Exit::NotFound, "switch", format!("app `{app}` to `{version}`"), cause)
-        .hint(choices(seen, app))
+    Error::new(Exit::NotFound, "switch", format!("app `{app}` to `{version}`"), cause).hint(
+        match known {
+            Some(State::Waiting(_)) => {
+                "the first `seedship sweep` after that tries again".to_owned()
+            }
+            Some(State::Refused { .. }) => "publish a corrected one as a new version".to_owned(),
+            _ => choices(seen, app, typed),
+        },
+    )
 }
 
-/// What `--to` can take.
-fn choices(seen: &Seen, app: &str) -> String {
+/// What a command can take for a version.
+fn choices(seen: &Seen, app: &str, typed: fn(&str) -> String) -> String {
     let live = seen.live().map(|r| &r.version);
     let others: Vec<&str> =
         seen.standing.iter().filter(|v| Some(*v) != live).map(Version::as_str).collect();
     match others.is_empty() {
-        true => format!("no other release of `{app}` stands; `seedship releases {app}` lists them"),
-        false => format!("`seedship rollback {app} --to` can take: {}", others.join(", ")),
+        true => format!("none other stands; `seedship releases {app}` says what became of each"),
+        false => format!("`{}` can take: {}", typed(app), others.join(", ")),
     }
 }
 
@@ -189,11 +201,11 @@ pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Res
             let named = seen.live_target() == Some(Target::Release(version.clone()));
             return match owner.is_some() || (named && seen.stands(version)) {
                 true => Ok(Activation::AdoptLink(text.clone())),
-                false => Err(not_there(seen, app, version)),
+                false => Err(not_there(seen, app, version, ACTIVATE)),
             };
         }
         Current::Foreign(Foreign::Directory) if adopt => {
-            let record = owner.ok_or_else(|| not_there(seen, app, version))?;
+            let record = owner.ok_or_else(|| not_there(seen, app, version, ACTIVATE))?;
             return Ok(Activation::AdoptDirectory(record.clone()));
         }
         Current::Foreign(what) => {
@@ -208,7 +220,7 @@ pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Res
         (Some(owner), _) if seen.live() == Some(owner) => Ok(Activation::Confirm(owner.clone())),
         (Some(_), _) => Ok(Activation::Switch),
         (None, Some(unread)) => Ok(Activation::LandLater(unread.clone())),
-        (None, None) => Err(not_there(seen, app, version)),
+        (None, None) => Err(not_there(seen, app, version, ACTIVATE)),
     }
 }
 
@@ -229,7 +241,7 @@ fn switch_to<D: Disk>(
     let leave = Leave { to, by: By::Activate, bad: None };
     match switch::leave(lock, &leave, who.now)? {
         Some(switched) => Ok(Done::Switched(switched)),
-        None => Err(not_there(lock.seen(), app, version)),
+        None => Err(not_there(lock.seen(), app, version, ACTIVATE)),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     host::{Host, Run, SHOP},
 };
 use lab::{Kind, Lab, Torrent, as_ordinary_user, as_root, site, skip};
+use serde_json::json;
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -92,7 +93,10 @@ fn roots_sweep_has_a_child_for_each_owner() {
     for (torrent, payload) in &releases {
         host.in_session(torrent, payload.parent().unwrap());
     }
-    host.good(&["sweep"]);
+    let swept = host.json(&["sweep"]);
+    let all = json!({"live": ["blog 1.0", "shop 1.0"], "landed": [], "failed": [], "busy": []});
+    assert_eq!(swept, all, "one object, whoever did it");
+    assert_eq!(host.good(&["sweep"]), "nothing to do\n", "said once");
     for (app, id) in [("shop", NOBODY), ("blog", STRANGER)] {
         assert_eq!(host.current(app).as_deref(), Some("releases/1.0"));
         all_owned(&host.root(app), id);
@@ -111,8 +115,11 @@ fn roots_sweep_has_a_child_for_each_owner() {
     // What is wrong for all of them is told by root alone.
     fs::set_permissions(&blocked, fs::Permissions::from_mode(0o755)).unwrap();
     lab.write("config.d/wiki.toml", "[apps.wiki\n").unwrap();
-    let run = host.run(&["sweep"]);
+    let run = host.run(&["sweep", "--json"]);
     assert_eq!((run.code, host.told("config.d/wiki.toml")), (78, 1), "{:#?}", host.log());
+    let swept: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(swept["failed"], json!([["configuration", 78]]), "{swept}");
+    assert_eq!(swept["live"], json!(["blog 2.0"]), "{swept}");
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn a_broken_record_is_named_and_the_rest_is_told() {
     let name = format!("/srv/shop/.seedship/records/{}.toml", "06".repeat(20));
     let (out, err, code) = host.said(&["status", "shop"]);
     assert!(out.starts_with("shop: 1.4.2 is live since "), "{out}");
-    assert!(out.contains(&format!("\n  could not read record `{name}`: ")), "{out}");
+    assert!(out.contains(&format!("\n  could not read record\n    `{name}`:\n")), "{out}");
     assert_eq!((err.as_str(), code), ("", 0));
     let (json, code) = host.json(&["status", "shop"]);
     assert_eq!((&json["apps"][0]["unreadable"][0]["exit"], code), (&json!(78), 0));

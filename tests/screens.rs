@@ -2,15 +2,14 @@
 //! it and as machines do.
 
 use crate::{
-    event::release,
+    event::packed,
     host::{Host, Run, SHOP},
 };
-use lab::{Lab, Torrent};
+use lab::{Kind, Lab, Torrent, site};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -35,10 +34,11 @@ pub(crate) fn stable(text: &str, lab: &Lab) -> String {
         ("switch_ms=N.#", "switch_ms=N"),
         ("ms=N", "ms=N"),
         ("pid N", "pid N"),
-        ("payload-N/", ""),
-        ("(bytes=N)", "(bytes=N)"),
+        ("process N (", "process N ("),
+        ("\"pid\": N", "\"pid\": N"),
     ];
     let text = masked(&text, &"x".repeat(40), "HASH");
+    let text = masked(&text, "xxxxxxxxxxxx…", "0123456789AB…");
     marks.iter().fold(text, |text, (shape, mark)| masked(&text, shape, mark))
 }
 
@@ -78,30 +78,37 @@ fn length(text: &str, shape: &str) -> Option<usize> {
     Some(at)
 }
 
-/// Lets the releases of an app lie two days apart, so that no age changes while a test runs.
-pub(crate) fn aged(host: &Host<'_>, app: &str) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let records = host.root(app).join(".seedship/records");
-    let mut known: Vec<(String, PathBuf)> = fs::read_dir(records)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let record = fs::read_to_string(&path).unwrap();
-            (record.lines().find(|line| line.starts_with("version = ")).unwrap().to_owned(), path)
-        })
-        .collect();
-    known.sort();
-    for (n, (_, path)) in known.iter().enumerate() {
-        let at = now - 2 * DAY * (known.len() - n) as u64 - DAY / 2;
-        let lines = fs::read_to_string(path).unwrap();
-        let lines = lines.lines().map(|line| match line.split_once(" = ") {
-            Some(("at", _)) => format!("at = {at}"),
-            Some(("left", _)) => format!("left = {}", at + 2 * DAY),
+/// Lets two days pass in an app, so that no age changes while a test runs: what happened is longer
+/// ago, and what waits goes on waiting.
+pub(crate) fn two_days_pass(host: &Host<'_>, app: &str) {
+    let own = host.root(app).join(".seedship");
+    let records = fs::read_dir(own.join("records")).into_iter().flatten();
+    let files = records.map(|entry| entry.unwrap().path());
+    for file in files.chain([own.join("hold.toml")]).filter(|file| file.exists()) {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines = text.lines().map(|line| match line.split_once(" = ") {
+            Some((key @ ("at" | "left"), time)) => {
+                format!("{key} = {}", time.parse::<u64>().unwrap() - 2 * DAY)
+            }
+            Some(("not_before", _)) => "not_before = 4102444800".to_owned(),
             _ => line.to_owned(),
         });
-        let record: Vec<String> = lines.collect();
-        fs::write(path, record.join("\n") + "\n").unwrap();
+        let text: Vec<String> = lines.collect();
+        fs::write(file, text.join("\n") + "\n").unwrap();
     }
+}
+
+/// A release of the small site, its torrent, and the payload: the same bytes on every machine.
+pub(crate) fn release(lab: &Lab, version: &str) -> (Torrent, PathBuf) {
+    packed(lab, &site::small(version), Kind::Tar, &format!("shop-{version}"))
+}
+
+/// Changes one byte in the middle of a file.
+pub(crate) fn damage(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, bytes).unwrap();
 }
 
 /// A host, and what is typed on it.
@@ -141,11 +148,19 @@ impl<'l> Story<'l> {
         let logged = self.host.log().len();
         let json = if self.json { " --json" } else { "" };
         let run = Run::of(command.args(json.split_whitespace()).output().unwrap());
-        let screen = format!("$ seedship {line}{json}\n{}{}", run.stdout, run.stderr);
+        // Where the configuration is not read the machine's own log is told, which may not be there.
+        let about_log = |line: &&str| line.starts_with("seedship: warning: could not log to ");
+        let said: Vec<&str> = run.stderr.lines().filter(|line| !about_log(line)).collect();
+        let said = said.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let screen = format!("$ seedship {line}{json}\n{}{said}", run.stdout);
         self.screen.push_str(&screen);
         if !run.stdout.is_empty() && self.json {
             let object = serde_json::from_str::<serde_json::Value>(&run.stdout);
             assert!(object.is_ok_and(|object| object.is_object()), "{screen}");
+        }
+        for line in run.stdout.lines().filter(|_| !self.json) {
+            let line = stable(line, self.host.lab);
+            assert!(line.chars().count() <= 80, "{line}");
         }
         if run.code != 0 {
             self.screen.push_str(&format!("[exit {}]\n", run.code));
@@ -169,7 +184,13 @@ impl<'l> Story<'l> {
     fn deploys(&mut self, version: &str) {
         let (torrent, payload) = release(self.host.lab, version);
         self.event(&torrent, &payload, "");
-        aged(&self.host, "shop");
+        two_days_pass(&self.host, "shop");
+    }
+
+    /// Types what changes something, some days ago by now.
+    fn acts(&mut self, line: &str) {
+        self.types(line);
+        two_days_pass(&self.host, "shop");
     }
 
     fn looks(&mut self) {
@@ -210,7 +231,7 @@ fn a_site_from_nothing_to_its_second_release_and_back() {
         story.event(&torrent, &payload, "");
         story.event(&torrent, &payload, "--dry-run");
         story.event(&torrent, &payload, "");
-        aged(&story.host, "shop");
+        two_days_pass(&story.host, "shop");
         story.looks();
         story.types("rollback shop");
         story.ends("3-the-first-release");
@@ -220,7 +241,7 @@ fn a_site_from_nothing_to_its_second_release_and_back() {
         story.ends("4-the-second-release");
 
         story.types("rollback shop --dry-run");
-        story.types("rollback shop");
+        story.acts("rollback shop");
         story.looks();
         story.types("rollback shop");
         story.types("rollback shop --to 1.4.0");
@@ -235,7 +256,7 @@ fn a_hold_from_its_word_to_its_end() {
         story.screen.clear();
         story.types("hold shop --until 2h --dry-run");
         story.types("hold shop --until 2001-01-01T00:00:00Z");
-        story.types("hold shop --until 2099-05-01T12:00:00Z --reason 'sale until Monday'");
+        story.acts("hold shop --until 2099-05-01T12:00:00Z --reason 'sale until Monday'");
         story.types("status");
         let (torrent, payload) = release(story.host.lab, "1.4.2");
         story.event(&torrent, &payload, "--dry-run");
@@ -249,12 +270,12 @@ fn a_hold_from_its_word_to_its_end() {
         story.types("status");
         story.types("sweep --dry-run");
         story.types("sweep");
-        story.types("sweep");
+        story.acts("sweep");
         story.types("status");
         story.ends("7-its-end");
 
         story.types("activate shop 1.4.1 --dry-run");
-        story.types("activate shop 1.4.1");
+        story.acts("activate shop 1.4.1");
         story.types("activate shop 1.4.1 --dry-run");
         story.types("activate shop 1.4.1");
         story.types("activate shop 9.9");
@@ -270,12 +291,9 @@ fn releases_that_do_not_go_live() {
         story.deploys("1.4.1");
         story.screen.clear();
         let (torrent, payload) = release(story.host.lab, "1.4.2");
-        let mut bytes = fs::read(&payload).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(&payload, bytes).unwrap();
+        damage(&payload);
         story.event(&torrent, &payload, "");
-        aged(&story.host, "shop");
+        two_days_pass(&story.host, "shop");
         story.types("status");
         story.types("activate shop 1.4.2");
         story.ends("9-waiting");
@@ -310,7 +328,7 @@ fn pruning_says_what_goes() {
         story.screen.clear();
         story.types("prune shop --dry-run");
         story.types("prune shop --keep 2 --dry-run");
-        story.types("prune shop --keep 2");
+        story.acts("prune shop --keep 2");
         story.types("prune shop --keep 2");
         story.types("activate shop 1.4.0");
         story.types("releases shop");

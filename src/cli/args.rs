@@ -7,7 +7,7 @@ use crate::{
 };
 use clap::{Args as Arguments, FromArgMatches, Parser, Subcommand, ValueHint};
 use metainfo::InfoHash;
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 /// Where options stand that every command takes.
 const EVERYWHERE: &str = "Options of every command";
@@ -237,7 +237,7 @@ pub(super) struct History {
     /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
     /// How many events, the newest of them last
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = lines)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = at_least_one::<usize>)]
     pub(super) lines: usize,
 }
 
@@ -292,7 +292,7 @@ pub(super) struct Prune {
     /// The app, as the configuration names it: `[apps.shop]` is shop
     pub(super) app: String,
     /// Keep this many releases, instead of `keep` of the configuration
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>)]
     pub(super) keep: Option<u32>,
     /// Say what would be removed, and change nothing
     #[arg(long)]
@@ -335,11 +335,9 @@ fn version(text: &str) -> Result<Version, String> {
     Version::parse(text).map_err(|e| e.cause)
 }
 
-fn lines(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("write how many events to show, 1 or more".into()),
-        Ok(lines) => Ok(lines),
-    }
+fn at_least_one<N: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<N, String> {
+    let number = text.parse().ok().filter(|number| *number >= N::from(1));
+    number.ok_or_else(|| "write a number, 1 or more".to_owned())
 }
 
 fn until(text: &str) -> Result<Until, String> {

@@ -60,8 +60,12 @@ fn untaken(typed: &[OsString], error: &clap::Error) -> Exit {
         return Exit::Done;
     }
     let text = error.to_string();
-    let cause = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let mistake = Error::new(Exit::Usage, "read", "the arguments", cause);
+    // What is missing stands on lines of its own; tips and usage come after an empty one.
+    let cause: Vec<&str> = text.lines().take_while(|l| !l.is_empty()).map(str::trim).collect();
+    let cause = cause.join(" ");
+    let mistake =
+        Error::new(Exit::Usage, "read", "the arguments", cause.trim_start_matches("error: "))
+            .hint("`seedship --help`, and `--help` after a command, say what can be typed");
     match typed.iter().any(|word| word == "--json") {
         true => Output::new(true).object(&report::in_json(&mistake)),
         false => {

@@ -155,11 +155,12 @@ impl Release {
 fn held(hold: &Held) -> String {
     let by = one_line(&hold.by);
     let reason = hold.reason.as_ref().map_or(String::new(), |r| format!(": {}", one_line(r)));
-    match (hold.binds, hold.until) {
-        (false, Some(until)) => format!("  was held by {by} until {until}{reason}"),
-        (_, Some(until)) => format!("  held by {by} since {} until {until}{reason}", hold.since),
-        (_, None) => format!("  held by {by} since {}{reason}", hold.since),
-    }
+    let said = match (hold.binds, hold.until) {
+        (false, Some(until)) => format!("was held by {by} until {until}{reason}"),
+        (_, Some(until)) => format!("held by {by} since {} until {until}{reason}", hold.since),
+        (_, None) => format!("held by {by} since {}{reason}", hold.since),
+    };
+    format!("  {}", lines("    ", &said).trim_start())
 }
 
 /// A failure, its further lines and its hint a little further from the edge than `lead`.
