@@ -216,9 +216,9 @@ fn a_landed_release_says_what_keeps_it() {
     let until = Unix::parse("2033-05-18T03:33:21Z");
     operate::hold(&mut site, until, Some("freeze\u{1b}[31m".into()), &who).unwrap();
     assert_eq!(root.case("1.3"), (Case::Staged, "held by anna until 2033-05-18T03:33:21Z".into()));
-    let line =
-        "  held by anna since 1970-01-01T01:23:20Z until 2033-05-18T03:33:21Z: freeze\\x1B[31m\n";
-    assert!(root.screen().contains(line), "{}", root.screen());
+    let lines = "\n  held by anna since 1970-01-01T01:23:20Z until 2033-05-18T03:33:21Z:\n\
+                 \x20   freeze\\x1B[31m\n";
+    assert!(root.screen().contains(lines), "{}", root.screen());
     operate::hold(&mut site, Some(Unix(6000)), None, &who).unwrap();
     assert!(root.screen().contains("\n  was held by anna until 1970-01-01T01:40:00Z\n"));
     assert_eq!(root.case("1.3").1, "the next sweep makes it live");
