@@ -79,7 +79,7 @@ fn length(text: &str, shape: &str) -> Option<usize> {
 }
 
 /// Lets two days pass in an app, so that no age changes while a test runs: what happened is longer
-/// ago, and what waits goes on waiting.
+/// ago, and what waits for its time goes on waiting.
 pub(crate) fn two_days_pass(host: &Host<'_>, app: &str) {
     let own = host.root(app).join(".seedship");
     let records = fs::read_dir(own.join("records")).into_iter().flatten();
@@ -87,10 +87,12 @@ pub(crate) fn two_days_pass(host: &Host<'_>, app: &str) {
     for file in files.chain([own.join("hold.toml")]).filter(|file| file.exists()) {
         let text = fs::read_to_string(&file).unwrap();
         let lines = text.lines().map(|line| match line.split_once(" = ") {
-            Some((key @ ("at" | "left"), time)) => {
+            Some(("not_before", time)) if !text.contains(&format!("\nat = {time}\n")) => {
+                "not_before = 4102444800".to_owned()
+            }
+            Some((key @ ("at" | "left" | "not_before"), time)) => {
                 format!("{key} = {}", time.parse::<u64>().unwrap() - 2 * DAY)
             }
-            Some(("not_before", _)) => "not_before = 4102444800".to_owned(),
             _ => line.to_owned(),
         });
         let text: Vec<String> = lines.collect();
@@ -232,6 +234,8 @@ fn a_site_from_nothing_to_its_second_release_and_back() {
         story.event(&torrent, &payload, "--dry-run");
         story.event(&torrent, &payload, "");
         two_days_pass(&story.host, "shop");
+        let pictures = packed(story.host.lab, &site::small("1"), Kind::Tar, "pictures");
+        story.event(&pictures.0, &pictures.1, "");
         story.looks();
         story.types("rollback shop");
         story.ends("3-the-first-release");
@@ -288,8 +292,12 @@ fn a_hold_from_its_word_to_its_end() {
 #[test]
 fn releases_that_do_not_go_live() {
     told(|story| {
+        story.host.configure(&format!("{SHOP}keep = 1\n"));
         story.deploys("1.4.1");
+        story.deploys("1.3.8");
         story.screen.clear();
+        story.types("activate shop 1.3.8 --dry-run");
+        story.types("activate shop 1.3.8");
         let (torrent, payload) = release(story.host.lab, "1.4.2");
         damage(&payload);
         story.event(&torrent, &payload, "");

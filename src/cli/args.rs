@@ -5,7 +5,7 @@ use crate::{
     process::AS_OWNER,
     release::{Unix, Version},
 };
-use clap::{Args as Arguments, FromArgMatches, Parser, Subcommand, ValueHint};
+use clap::{Args as Arguments, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use metainfo::InfoHash;
 use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
@@ -38,7 +38,9 @@ impl Args {
     /// Whatever is no command: a mistake, or help that was asked for.
     pub(super) fn take(typed: &[OsString]) -> Result<Self, clap::Error> {
         let (as_owner, typed) = without_owner(typed);
-        let matches = super::guide::command().try_get_matches_from(typed)?;
+        // All that help tells is put together only where it is asked for, or something is wrong.
+        let matches = Self::command().try_get_matches_from(&typed);
+        let matches = matches.or_else(|_| super::guide::command().try_get_matches_from(&typed))?;
         Ok(Self { as_owner, ..Self::from_arg_matches(&matches)? })
     }
 }

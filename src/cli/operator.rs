@@ -70,7 +70,9 @@ pub(super) fn activate(config: &Config, typed: &Activate, output: &Output) -> Re
             &json!({"app": name, "version": version, "switched": false}),
         ),
         Done::ToBeLanded(_) => output.answer(
-            format!("{name} {version} was passed over unread; the next `seedship sweep` lands it, then activate it"),
+            format!(
+                "{name} {version} was passed over unread: the next sweep lands it, activate it then"
+            ),
             &json!({"app": name, "version": version, "switched": false, "lands": true}),
         ),
     }

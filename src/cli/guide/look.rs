@@ -21,8 +21,9 @@ front says what it is:
   returned        rolled back, or failed: what is live came after it
   good            where `rollback` would go
 
-Bad, superseded (older than what was live when it came) and pruned releases are counted; \
-`seedship releases` lists them.
+Counted only are releases that are bad, pruned, superseded (older than what was live when they \
+came), or were refused before the live one came: `seedship releases` lists them, `seedship \
+history` says what happened to them.
 
 It takes no lock, waits for nothing and changes nothing; it works beside a running deploy and \
 without rtorrent. The owner of the root may look, and members of the group of .seedship.",
