@@ -142,6 +142,24 @@ fn root_rolls_back_as_the_owner() {
 }
 
 #[test]
+fn a_torrent_that_is_no_apps_is_told_once() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let (host, _) = two(&lab);
+    let (torrent, payload) = release(&lab, "wiki", "1.0");
+    let run = |more: &[&str]| {
+        let mut event = host.event(&torrent, &payload);
+        Run::of(event.args(more).output().unwrap())
+    };
+    assert_eq!((run(&[]).code, run(&[]).stdout.as_str()), (0, ""), "no news");
+    assert_eq!(run(&["--dry-run"]).stdout, "no app takes torrent `wiki-1.0.tar.zst`\n");
+    let told: serde_json::Value = serde_json::from_str(&run(&["--json"]).stdout).unwrap();
+    assert_eq!((&told["outcome"], &told["exit"]), (&json!("no app"), &json!(0)), "{told}");
+}
+
+#[test]
 fn what_fails_for_every_owner_alike_is_told_once() {
     if !root_only() {
         return;

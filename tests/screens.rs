@@ -235,6 +235,7 @@ fn a_site_from_nothing_to_its_second_release_and_back() {
         story.event(&torrent, &payload, "");
         two_days_pass(&story.host, "shop");
         let pictures = packed(story.host.lab, &site::small("1"), Kind::Tar, "pictures");
+        story.event(&pictures.0, &pictures.1, "--dry-run");
         story.event(&pictures.0, &pictures.1, "");
         story.looks();
         story.types("rollback shop");

@@ -33,7 +33,9 @@ pub(super) fn finished(
     let config = match user::divide(config, args, typed)? {
         Work::Here(config) => config,
         Work::Done(children) => {
-            let lines: Vec<&str> = children.lines().collect();
+            let mut lines: Vec<&str> = children.lines().collect();
+            // That a torrent is no app's every owner's child says.
+            lines.dedup();
             output.answer_if_any(lines.join("\n"), &children.object());
             return Ok(children.code);
         }
@@ -65,8 +67,8 @@ pub(super) fn finished(
             log::debug!("{text}");
             let object = json!({"app": null, "hash": hash.to_string(), "outcome": "no app",
                 "exit": Exit::Done});
-            // Every owner's child would say the same.
-            let text = if args.as_owner.is_some() { String::new() } else { text };
+            // An event that is nobody's is no news; who asks beforehand is answered.
+            let text = if finished.dry_run { text } else { String::new() };
             output.answer_if_any(text, &object);
             return Ok(Exit::Done.code());
         }
