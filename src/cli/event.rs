@@ -183,15 +183,21 @@ fn swept_by(
     if let Some(Value::Array(failed)) = object.get_mut("failed").filter(|_| !dry_run) {
         failed.extend(faults.iter().map(|fault| json!(fault)));
     }
-    let mut lines: Vec<String> =
-        children.lines().filter(|line| *line != NOTHING).map(str::to_owned).collect();
-    if !dry_run {
-        let failed = sweep::Swept { failed: faults.clone(), ..sweep::Swept::default() };
-        lines.extend(failed.to_string().lines().filter(|line| *line != NOTHING).map(str::to_owned));
+    let failed = if dry_run { Vec::new() } else { faults.clone() };
+    let own = sweep::Swept { failed, ..sweep::Swept::default() }.to_string();
+    let mut lines: Vec<&str> = Vec::new();
+    for line in children.lines().chain(own.lines()).filter(|line| *line != NOTHING) {
+        // That rtorrent cannot be reached every child says.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
     }
-    let text = if lines.is_empty() { NOTHING.to_owned() } else { lines.join("\n") };
-    output.answer(text, &object);
-    first_of(children.code, &faults)
+    let code = first_of(children.code, &faults);
+    if lines.is_empty() && code == Exit::Done.code() {
+        lines.push(NOTHING);
+    }
+    output.answer_if_any(lines.join("\n"), &object);
+    code
 }
 
 /// Tells what keeps apps from being swept at all: whatever is wrong with the configuration, and

@@ -59,7 +59,8 @@ impl Children {
         self.told.iter().flat_map(|told| told.lines())
     }
 
-    /// What they told machines, as one object: lists are joined, of all else the first stands.
+    /// What they told machines, as one object: lists are joined, each item once; of all else the first
+    /// stands.
     pub(super) fn object(&self) -> Map<String, Value> {
         let told = self.told.iter().filter_map(|told| serde_json::from_str(told).ok());
         let mut all = Map::new();
@@ -67,7 +68,11 @@ impl Children {
             let Value::Object(object) = object else { continue };
             for (key, value) in object {
                 match (all.get_mut(&key), value) {
-                    (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
+                    (Some(Value::Array(all)), Value::Array(more)) => {
+                        let new: Vec<Value> =
+                            more.into_iter().filter(|item| !all.contains(item)).collect();
+                        all.extend(new);
+                    }
                     (Some(_), _) => {}
                     (None, value) => drop(all.insert(key, value)),
                 }
