@@ -1,7 +1,7 @@
 //! Commands that look: no lock, nothing written.
 
 use super::Guide;
-use crate::error::Exit::{Config, Done, Io, NotFound, NotOurs, Payload, Permission};
+use crate::error::Exit::{Again, Config, Done, Io, NotFound, NotOurs, Payload, Permission};
 
 pub(super) const GUIDES: &[Guide] = &[
     Guide {
@@ -107,19 +107,26 @@ be rotated or removed.",
     Guide {
         command: "audit",
         tells: "\
-Reads a release, the live one if none is named, and compares it with the manifest that was \
-written when it landed: contents, types, modes, the targets of links, and what was added or is \
-missing. What lies behind links to `shared` is not compared: it is the site's own.
+Reads a release, the live one if none is named, and compares it with the manifests that were \
+written when it landed: content (BLAKE3), size and mode of files, modes of directories, the text of \
+links. What lies behind links, and so behind `shared`, is not looked at: it is the site's own. Owner, \
+group and times are not compared.
 
-It takes no lock and changes nothing. It reads every byte of the release. Something else than \
-seedship changed what differs: publish the tree as a new version rather than repair it in place.",
+A finding is `changed`, `missing`, `extra` or `unread`; a directory that is missing, extra or was \
+replaced is one. At most 50 are shown; `--json` has up to 100000 of each sort and counts the rest.
+
+It takes no lock and changes nothing; members of the root's group may run it. It reads every byte of \
+the release; on a terminal a bar shows how far it is. Something else than seedship changed what \
+differs: roll back, or publish the tree as a new version, rather than repair it in place. Who can \
+rewrite the manifests is not found out.",
         exits: &[
             (Done, "nothing differs"),
             (Payload, "something differs; each entry is told"),
             (NotFound, "no such app or release, or it has no manifest, as one that was adopted"),
             (NotOurs, "the root is no directory"),
-            (Io, "the release could not be read"),
-            (Permission, "this user may not read the release"),
+            (Io, "the release could not be read, or a manifest is damaged"),
+            (Again, "the release was removed while it was read"),
+            (Permission, "nothing differs, but something may not be read by this user"),
             (Config, "the configuration is wrong, or the root is not there"),
         ],
         examples: &[

@@ -1,9 +1,7 @@
 //! Tools beside deploying.
 
 use super::Guide;
-use crate::error::Exit::{
-    Again, Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unreachable,
-};
+use crate::error::Exit::{Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unreachable};
 
 pub(super) const GUIDES: &[Guide] = &[
     Guide {
@@ -22,13 +20,18 @@ deployed and nothing is changed.",
         command: "torrent show",
         tells: "\
 Tells what a torrent holds: its name, info hash, files and sizes, pieces, trackers, creation date \
-and signature. No payload is read, and no connection made but to rtorrent where an info hash is \
-named.",
+and signature, and a magnet link. Where there is a configuration it also tells the app and version \
+that a deploy would take it for, whose key verifies the signature, and why it would be refused: that \
+changes nothing about the exit code.
+
+TORRENT is a file if it has a slash or is there, else an info hash: then rtorrent is asked, or its \
+session directory where it does not answer. No payload is read. 40 files and 10 trackers are shown; \
+`--json` has all.",
         exits: &[
             (Done, "told"),
             (Payload, "it is no torrent that seedship can read, or larger than `limits.torrent`"),
             (NotFound, "no such file, or rtorrent has no such download"),
-            (Unreachable, "rtorrent does not answer"),
+            (Unreachable, "rtorrent does not answer, and its session has no such download"),
             (Io, "the file could not be read"),
             (Permission, "this user may not read the file"),
             (Config, "the configuration is wrong; it is read where an info hash is named"),
@@ -49,15 +52,23 @@ Reads a payload and compares every piece with the torrent's hashes; says which p
 files are wrong. On a terminal a bar shows how far it is.
 
 The payload is looked for where rtorrent has it, or beside the .torrent under the torrent's name. \
-Nothing is changed, repaired or downloaded.",
+PAYLOAD names it elsewhere: the file of a single-file torrent, under any name, or a directory that \
+holds it; the directory of any other. Pieces count from 0. A file is missing, short, not-a-file (a \
+link is not followed), unreadable, wrong, unverified (it shares a piece with one of those) or good. \
+One that is too long is told and not wrong: rtorrent leaves it so.
+
+Nothing is changed, repaired or downloaded: let rtorrent check its hash (Ctrl-R) and fetch it again.",
         exits: &[
             (Done, "every piece is right"),
-            (Payload, "it is no torrent that seedship can read, or larger than `limits.torrent`"),
+            (
+                Payload,
+                "pieces are wrong or files are missing, each is told; or it is no torrent that \
+                 seedship can read",
+            ),
             (NotFound, "no such file, payload or download"),
-            (Unreachable, "rtorrent does not answer"),
-            (Io, "the payload could not be read"),
-            (Again, "pieces are wrong or files are short; each is told"),
-            (Permission, "this user may not read the payload"),
+            (Unreachable, "rtorrent does not answer, and its session has no such download"),
+            (Io, "nothing is known to be wrong, but something could not be read"),
+            (Permission, "nothing is known to be wrong, but something may not be read"),
             (Config, "the configuration is wrong; it is read where an info hash is named"),
         ],
         examples: &[

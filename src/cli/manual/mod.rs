@@ -86,7 +86,7 @@ fn write_all(directory: &Path) -> Result<()> {
     let no_place = |cause| Error::new(Exit::NotOurs, "write into", quoted(directory), cause);
     match fs::metadata(directory) {
         Ok(place) if place.is_dir() => {}
-        Ok(_) => return Err(no_place("it is no directory")),
+        Ok(_) => return Err(no_place("it is no directory").hint("name a directory: --to DIR")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let make = format!("mkdir -p {}", quoted(directory).trim_matches('`'));
             return Err(no_place("there is no such directory").hint(make));
