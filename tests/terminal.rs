@@ -88,7 +88,7 @@ fn shown(host: &Host<'_>, size: (u16, u16), line: &str, env: &[(&str, &str)]) ->
     let config = ("SEEDSHIP_CONFIG", host.config().to_str().unwrap());
     let run = format!("seedship {line}; echo \"[exit $?]\"; exec cat");
     let terminal = Terminal::open(host.lab, size, &[&[config], env].concat(), &run);
-    let plain = terminal.shows("[exit 0]");
+    let plain = terminal.shows("[exit ");
     let trimmed = |text: String| {
         let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
         stable(&(lines.join("\n") + "\n"), host.lab)
@@ -116,6 +116,35 @@ fn screens_fit_a_terminal_and_are_coloured_there() {
     }
     let (help, _) = shown(&host, (80, 50), "-h", &[]);
     assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+}
+
+#[test]
+fn what_is_wrong_with_a_payload_or_a_release_can_be_read_on_a_terminal() {
+    if is_missing("tmux") {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let host = shop(&lab);
+    let (torrent, payload) = release(&lab, "1.6.0");
+    torrent.write_to(&lab.path().join("shop.torrent")).unwrap();
+    let payload = payload.strip_prefix(lab.path()).unwrap().display().to_string();
+    let verify = format!("--config none torrent verify shop.torrent {payload}");
+    let verify = format!("status > /dev/null; cd {}; seedship {verify}", lab.path().display());
+    let (good, _) = shown(&host, (80, 24), &verify, &[]);
+    assert!(good.ends_with("[exit 0]\n"), "{good}");
+    reviewed("terminal-torrent-verify-good", &good);
+    damage(&lab.path().join(&payload));
+    let (damaged, coloured) = shown(&host, (80, 24), &verify, &[]);
+    reviewed("terminal-torrent-verify-damaged", &damaged);
+    assert!(damaged.ends_with("[exit 65]\n"), "{damaged}");
+    assert_eq!(shown(&host, (80, 24), &verify, &[("NO_COLOR", "1")]).0, damaged, "{coloured}");
+
+    let live = lab.path().join("www/shop/current/index.html");
+    std::fs::write(&live, "changed").unwrap();
+    std::fs::write(live.with_file_name("backdoor.php"), "added").unwrap();
+    let (audit, _) = shown(&host, (80, 24), "audit shop", &[]);
+    reviewed("terminal-audit", &audit);
+    assert!(audit.ends_with("[exit 65]\n"), "{audit}");
 }
 
 #[test]
