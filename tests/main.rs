@@ -10,6 +10,7 @@
 mod audit;
 mod atomic;
 mod bad_input;
+mod bandwidth;
 mod configuration;
 mod demo;
 mod corpus;

@@ -28,6 +28,7 @@ pub mod hook;
 mod lab;
 pub mod load;
 pub mod lookups;
+pub mod net;
 pub mod nginx;
 mod owned;
 pub mod php;
@@ -44,6 +45,7 @@ pub mod wrk;
 
 pub use error::{Error, Result};
 pub use lab::{Lab, as_ordinary_user, as_root, await_for, await_until, free_port, skip, workspace};
+pub use net::{Machine, Net};
 pub use owned::Owned;
 pub use rtorrent::{Flavour, Node};
 pub use site::{Kind, Tree};

@@ -55,6 +55,13 @@ impl Rc {
         })
     }
 
+    /// Puts the control on this address instead of on the socket.
+    pub(crate) fn listen(&mut self, address: &str) -> Result<()> {
+        self.edit_line("network.scgi.open_local =", |_| {
+            Some(format!("network.scgi.open_port = \"{address}\""))
+        })
+    }
+
     /// Adds a line at the end.
     pub(crate) fn add(&mut self, line: &str) {
         self.0.push_str(line);

@@ -6,11 +6,21 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::{SocketAddrV4, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{During, Error, Result};
+
+/// Where an rtorrent takes its orders.
+#[derive(Clone, Debug)]
+pub enum Control {
+    /// A socket.
+    Unix(PathBuf),
+    /// A port.
+    Tcp(SocketAddrV4),
+}
 
 /// A value of an XML-RPC call or answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,9 +97,9 @@ impl fmt::Display for Value {
     }
 }
 
-/// One call over a Unix socket. A fault is an error with rtorrent's own code and text.
-pub fn call(socket: &Path, method: &str, params: &[Value]) -> Result<Value> {
-    let answer = exchange(socket, &request(method, params)).during(format!("call {method}"))?;
+/// One call. A fault is an error with rtorrent's own code and text.
+pub fn call(control: &Control, method: &str, params: &[Value]) -> Result<Value> {
+    let answer = exchange(control, &request(method, params)).during(format!("call {method}"))?;
     let answer = String::from_utf8_lossy(&answer);
     let (_, body) = answer
         .split_once("\r\n\r\n")
@@ -108,10 +118,26 @@ pub fn call(socket: &Path, method: &str, params: &[Value]) -> Result<Value> {
     }
 }
 
-fn exchange(socket: &Path, body: &str) -> std::io::Result<Vec<u8>> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(10)))?;
+const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+
+fn exchange(control: &Control, body: &str) -> std::io::Result<Vec<u8>> {
+    match control {
+        Control::Unix(socket) => {
+            let stream = UnixStream::connect(socket)?;
+            stream.set_read_timeout(PATIENCE)?;
+            stream.set_write_timeout(PATIENCE)?;
+            carry(stream, body)
+        }
+        Control::Tcp(address) => {
+            let stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(PATIENCE)?;
+            stream.set_write_timeout(PATIENCE)?;
+            carry(stream, body)
+        }
+    }
+}
+
+fn carry(mut stream: impl Read + Write, body: &str) -> std::io::Result<Vec<u8>> {
     let head = format!("CONTENT_LENGTH\0{}\0SCGI\x001\0", body.len());
     stream.write_all(format!("{}:{head},{body}", head.len()).as_bytes())?;
     let mut answer = Vec::new();

@@ -15,9 +15,10 @@ use nix::sys::signal::Signal;
 
 use crate::error::{During, Error, Result};
 use crate::lab::{Lab, await_until, free_port, own_address, workspace};
+use crate::net::Machine;
 use crate::owned::Owned;
 use crate::rc::{Edit, Rc};
-use crate::rpc::{self, Value};
+use crate::rpc::{self, Control, Value};
 use crate::torrent::Torrent;
 
 /// Which rtorrent.
@@ -66,13 +67,15 @@ pub struct Builder {
     env: Vec<(OsString, OsString)>,
     edits: Vec<Edit>,
     lines: Vec<String>,
+    machine: Option<Machine>,
+    tcp: bool,
 }
 
 impl Builder {
     pub(crate) fn new(lab: Lab, flavour: Flavour) -> Self {
         let hook = PathBuf::from("/bin/true");
         let (env, edits, lines) = (Vec::new(), Vec::new(), Vec::new());
-        Self { lab, flavour, name: None, hook, env, edits, lines }
+        Self { lab, flavour, name: None, hook, env, edits, lines, machine: None, tcp: false }
     }
 
     /// Its name and that of its directory in the lab; otherwise `rt0`, `rt1` …
@@ -93,6 +96,20 @@ impl Builder {
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// On a machine of a [`Net`](crate::Net) instead of on loopback.
+    #[must_use]
+    pub fn on(mut self, machine: &Machine) -> Self {
+        self.machine = Some(machine.clone());
+        self
+    }
+
+    /// With its control on a TCP port of 127.0.0.1 instead of on a socket.
+    #[must_use]
+    pub fn tcp(mut self) -> Self {
+        self.tcp = true;
         self
     }
 
@@ -131,8 +148,10 @@ impl Builder {
             name,
             base,
             env: self.env,
-            address: own_address(),
+            address: self.machine.as_ref().map_or_else(own_address, Machine::v4),
+            machine: self.machine,
             port: 0,
+            scgi: self.tcp.then_some(0),
             process: None,
         };
         node.rc_text = node.adapted(&self.hook, &self.edits, &self.lines)?;
@@ -153,12 +172,21 @@ pub struct Node {
     rc_text: String,
     env: Vec<(OsString, OsString)>,
     address: Ipv4Addr,
+    machine: Option<Machine>,
     port: u16,
+    /// The port of its control, where that is on TCP.
+    scgi: Option<u16>,
     process: Option<Owned>,
 }
 
 /// Stands in the text for the port, which is chosen anew at each start.
 const PORT: &str = "LAB-PORT";
+
+/// The same for the port of its control.
+const SCGI_PORT: &str = "LAB-SCGI-PORT";
+
+/// The shipped port: on a machine of its own nobody else has it.
+const SHIPPED_PORT: u16 = 6881;
 
 impl Node {
     /// The shipped example with the lab's values.
@@ -168,8 +196,11 @@ impl Node {
         rc.set("run", &self.run().display().to_string())?;
         rc.set("seedship", &hook.display().to_string())?;
         rc.set("ports", PORT)?;
+        if self.scgi.is_some() {
+            rc.listen(&format!("127.0.0.1:{SCGI_PORT}"))?;
+        }
         edits.iter().try_for_each(|edit| rc.apply(edit))?;
-        // Loopback only, on an address of its own, under the names of all versions.
+        // On an address of its own alone, under the names of all versions.
         rc.add(&format!("catch = {{network.bind_address.set={}}}", self.address));
         rc.add(&format!("catch = {{network.bind_address.ipv4.set={}}}", self.address));
         lines.iter().for_each(|line| rc.add(line));
@@ -191,11 +222,21 @@ impl Node {
     }
 
     fn start_once(&mut self) -> Result<()> {
-        self.port = free_port(self.address)?;
-        let range = format!("{0}-{0}", self.port);
-        fs::write(&self.rc, self.rc_text.replace(PORT, &range)).during("write an rtorrent.rc")?;
+        self.port = match &self.machine {
+            Some(_) => SHIPPED_PORT,
+            None => free_port(self.address)?,
+        };
+        let mut text = self.rc_text.replace(PORT, &format!("{0}-{0}", self.port));
+        if let Some(port) = &mut self.scgi {
+            *port = free_port(Ipv4Addr::LOCALHOST)?;
+            text = text.replace(SCGI_PORT, &port.to_string());
+        }
+        fs::write(&self.rc, text).during("write an rtorrent.rc")?;
         let import = format!("import={}", self.rc.display());
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.machine {
+            Some(machine) => machine.command(&self.program),
+            None => Command::new(&self.program),
+        };
         command.args(["-n", "-o", &import]).current_dir(&self.base);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut process = Owned::spawn(&self.lab, &self.name, &mut command)?;
@@ -266,15 +307,23 @@ impl Node {
     pub fn socket(&self) -> PathBuf {
         self.run().join("rpc.sock")
     }
-    /// Where its peers connect: a loopback address of its own, the same for its whole life, and a
-    /// port that is another after each start.
+    /// The address of its control, where that is on TCP; another port after each start.
+    pub fn scgi(&self) -> Option<SocketAddrV4> {
+        self.scgi.map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+    }
+    /// Where its peers connect: an address of its own, the same for its whole life, and, unless it
+    /// is on a machine of its own, a port that is another after each start.
     pub fn address(&self) -> SocketAddrV4 {
         SocketAddrV4::new(self.address, self.port)
     }
 
     /// Calls a method.
     pub fn rpc(&self, method: &str, params: &[Value]) -> Result<Value> {
-        rpc::call(&self.socket(), method, params)
+        let control = match self.scgi() {
+            Some(address) => Control::Tcp(address),
+            None => Control::Unix(self.socket()),
+        };
+        rpc::call(&control, method, params)
     }
 
     /// Asks a download for a number; `None` if it is not loaded.
