@@ -33,3 +33,4 @@ mod sharing;
 mod sweep;
 mod torrent;
 mod terminal;
+mod tcp;

@@ -51,6 +51,13 @@ pub(super) fn finished(
     // What is said of a torrent before its app is known.
     let unidentified = |error: Error| Ok(output.fail_of(Some(hash), &error));
     let rtorrent = finished.torrent.is_none().then(|| client(&config));
+    if rtorrent.is_some() && config.rtorrent.scgi.is_exposed() {
+        // Once for each download, not at every look: this is no news.
+        log::warn!(
+            "rtorrent listens on TCP beyond this machine: whoever reaches that port can run commands as its user; \
+             keep it to 127.0.0.1, or let a firewall admit this machine alone"
+        );
+    }
     let found = match (&finished.torrent, &finished.payload, &rtorrent) {
         (Some(torrent), Some(payload), _) => by_hand(&config, torrent, payload),
         (_, _, Some(rtorrent)) => rtorrent.find(hash, &asked(&config)),

@@ -15,6 +15,7 @@ mod merge;
 mod pattern;
 mod place;
 mod read;
+mod scgi;
 mod show;
 mod trust;
 mod value;

@@ -4,15 +4,13 @@ use super::{
     app::{Activate, App, Case, Downloads, Limits, Log, Mode, Rtorrent, Run, Scgi, Shared, Trust},
     pattern::Placeholder,
     place::{Source, hinted},
-    value::{AbsolutePath, Argv, Item, Period, Size},
+    scgi::scgi,
+    value::{Argv, Item, Period, Size},
     written::{self, Level},
 };
 use crate::{error::Result, signature::Key};
 use std::{collections::BTreeMap, ops::Range, path::Path, time::Duration};
 use toml::Spanned;
-
-/// The longest path of a Unix socket: `sun_path` less its NUL (`unix(7)`).
-const SOCKET_PATH_MAX: usize = 107;
 
 /// The longest name of an app, in bytes.
 const NAME_MAX: usize = 64;
@@ -26,31 +24,6 @@ pub(super) fn rtorrent(written: written::Rtorrent, source: Option<Source<'_>>) -
     };
     let session = written.session.map_or("/var/lib/rtorrent/session".into(), |path| path.0);
     Ok(Rtorrent { scgi, session })
-}
-
-/// A socket's path, or a host and a port where that is allowed.
-fn scgi(text: &str, allow_tcp: bool) -> Result<Scgi, String> {
-    if text.starts_with('/') {
-        let path = AbsolutePath::try_from(text.to_owned())?.0;
-        return match path.as_os_str().len() {
-            ..=SOCKET_PATH_MAX => Ok(Scgi::Unix(path)),
-            long => Err(format!(
-                "the path of a socket has at most {SOCKET_PATH_MAX} bytes, this one has {long}"
-            )),
-        };
-    }
-    let port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
-    if !text.rsplit_once(':').is_some_and(port) || text.contains(['/', ' ']) {
-        let cause = format!("`{text}` is neither the path of a socket nor HOST:PORT");
-        return Err(hinted(cause, "write a path from `/`, as \"/run/rtorrent/rpc.sock\""));
-    }
-    if !allow_tcp {
-        let cause = format!("`{text}` is a TCP address, and whoever can connect there is rtorrent");
-        let hint = "use a Unix socket in a directory that only rtorrent's user may enter; \
-                    or accept the danger with `allow_tcp = true`";
-        return Err(hinted(cause, hint));
-    }
-    Ok(Scgi::Tcp(text.to_owned()))
 }
 
 /// `[log]`

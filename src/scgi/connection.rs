@@ -5,11 +5,11 @@
 //! set, where that is less. A Unix socket's `connect` blocks while the listener's queue is full and
 //! the standard library cannot bound it: there SO_SNDTIMEO does (`unix(7)`, `socket(7)`).
 
-use super::{Address, Timeouts};
+use super::{Address, Timeouts, resolve};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use std::{
     io::{self, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    net::TcpStream,
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
     time::{Duration, Instant},
@@ -105,10 +105,13 @@ fn unix(path: &Path, within: Duration) -> io::Result<Stream> {
     Ok(Stream::Unix(socket.into()))
 }
 
+/// A name may have several addresses (`localhost` often has two) and rtorrent listens on one: each
+/// is tried, with the time of a step for itself, until one takes us or nothing is left in all.
 fn tcp(host: &str, step: Duration, deadline: Deadline) -> io::Result<Stream> {
-    let mut failed = io::Error::from(io::ErrorKind::NotFound);
-    for address in host.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, deadline.within(step)?) {
+    let mut failed = io::ErrorKind::TimedOut.into();
+    for address in resolve::addresses(host, deadline.within(step)?)? {
+        let Ok(step) = deadline.within(step) else { break };
+        match TcpStream::connect_timeout(&address, step) {
             Ok(stream) => return Ok(Stream::Tcp(stream)),
             Err(e) => failed = e,
         }

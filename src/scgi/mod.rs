@@ -11,6 +11,7 @@ mod connection;
 mod frame;
 mod refusal;
 mod repair;
+mod resolve;
 
 pub use answer::{Answer, Failure, Fault};
 pub use xmlrpc::{Request, Value};
@@ -30,7 +31,7 @@ const SHOWN: usize = 2048;
 pub enum Address {
     /// The path of a Unix socket, at most 107 bytes.
     Unix(PathBuf),
-    /// `host:port`. A host that is a name waits for the resolver, which has time-outs of its own.
+    /// `host:port`, an IPv6 address in brackets. All addresses of a name are tried.
     Tcp(String),
 }
 
@@ -47,7 +48,7 @@ impl fmt::Display for Address {
 /// How long one call may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
-    /// Until rtorrent's socket takes the connection.
+    /// Until rtorrent's socket takes the connection; for each address of a name, and for the name.
     pub connect: Duration,
     /// Without a byte moving, in either direction.
     pub idle: Duration,

@@ -25,14 +25,19 @@ pub(super) fn unreachable(address: &Address, timeouts: Timeouts, error: &io::Err
         (PermissionDenied, Address::Unix(path)) => {
             ("permission denied".to_owned(), not_allowed(path))
         }
-        (TimedOut | WouldBlock, _) => (
-            format!(
-                "no answer in time (connecting {} s, waiting {} s, in all {} s)",
-                timeouts.connect.as_secs_f32(),
-                timeouts.idle.as_secs_f32(),
-                timeouts.total.as_secs_f32()
-            ),
+        (TimedOut | WouldBlock, Address::Unix(_)) => (
+            too_late(timeouts),
             "rtorrent is there but busy or stopped; look at its load and its log".to_owned(),
+        ),
+        (TimedOut | WouldBlock, Address::Tcp(_)) => (
+            too_late(timeouts),
+            "rtorrent is busy or stopped, or something on the way drops what is sent: a firewall, \
+             or a name server that does not answer"
+                .to_owned(),
+        ),
+        (NetworkUnreachable | HostUnreachable, Address::Tcp(_)) => (
+            "no way leads there".to_owned(),
+            "is the address right, is that machine up? `ip route get` tells the way".to_owned(),
         ),
         (BrokenPipe | ConnectionReset | WriteZero, _) => (
             "it closed the connection in the middle".to_owned(),
@@ -43,12 +48,31 @@ pub(super) fn unreachable(address: &Address, timeouts: Timeouts, error: &io::Err
             "the path is longer than a Unix socket's 107 bytes".to_owned(),
             "give the socket a shorter path, in rtorrent's rc file and in `scgi`".to_owned(),
         ),
-        _ => (
+        (_, Address::Tcp(_)) => (
+            unresolved(&Error::io("reach", "", error).cause),
+            "does `scgi` name rtorrent's host and port? `getent hosts` tells what a name stands for"
+                .to_owned(),
+        ),
+        (_, Address::Unix(_)) => (
             Error::io("reach", "", error).cause,
             "is rtorrent running, and does `scgi` name its socket?".to_owned(),
         ),
     };
     Error::new(Exit::Unreachable, "reach", format!("rtorrent at {address}"), cause).hint(hint)
+}
+
+fn too_late(timeouts: Timeouts) -> String {
+    let [connect, idle, total] =
+        [timeouts.connect, timeouts.idle, timeouts.total].map(|time| time.as_secs_f64());
+    format!("no answer in time ({connect} s to connect, {idle} s without a byte, {total} s in all)")
+}
+
+/// Without the standard library's words before the resolver's own.
+fn unresolved(cause: &str) -> String {
+    match cause.split_once("failed to lookup address information: ") {
+        Some((_, resolver)) => format!("its name has no address: {}", resolver.to_lowercase()),
+        None => cause.to_owned(),
+    }
 }
 
 fn not_running(command: &str, at: &Path) -> String {

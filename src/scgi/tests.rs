@@ -3,6 +3,7 @@
 use super::*;
 use std::{
     io::{Read, Write},
+    net::{TcpListener, TcpStream, ToSocketAddrs},
     os::unix::{
         fs::PermissionsExt,
         net::{UnixListener, UnixStream},
@@ -240,7 +241,7 @@ fn who_may_not_connect_is_told_as_whom_to() {
 
 #[test]
 fn tcp_is_an_address_too() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let scgi = Scgi::new(Address::Tcp(address), QUICK);
     thread::scope(|scope| {
@@ -252,4 +253,65 @@ fn tcp_is_an_address_too() {
     let error = broken(scgi.call(&Request::new("x")));
     assert_eq!(error.cause, "nothing listens there");
     assert!(error.hint.unwrap().contains("network.scgi.open_port"));
+}
+
+/// A listener of which the kernel takes no more connections: it drops what asks for one.
+fn black_hole() -> (TcpListener, Vec<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let taken = std::iter::from_fn(|| TcpStream::connect_timeout(&address, QUICK.connect).ok());
+    let taken = taken.collect();
+    (listener, taken)
+}
+
+#[test]
+fn a_black_hole_and_a_silent_peer_end_in_time() {
+    let (hole, _taken) = black_hole();
+    // Its kernel takes the connection and the request, and nobody looks at them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    for listener in [&hole, &silent] {
+        let address = listener.local_addr().unwrap().to_string();
+        let scgi = never_in_all(&Scgi::new(Address::Tcp(address.clone()), QUICK));
+        let error = broken(scgi.call(&Request::new("x")));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "could not reach rtorrent at `{address}`: no answer in time \
+                 (0.3 s to connect, 0.3 s without a byte, 3600 s in all)"
+            )
+        );
+        assert!(error.hint.unwrap().contains("firewall"));
+    }
+}
+
+#[test]
+fn every_address_of_a_name_is_tried() {
+    let addresses: Vec<_> = ("localhost", 0).to_socket_addrs().unwrap().collect();
+    for listens_at in addresses {
+        let listener = TcpListener::bind(listens_at).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let scgi = Scgi::new(Address::Tcp(format!("localhost:{port}")), QUICK);
+        thread::scope(|scope| {
+            scope.spawn(|| drop(listener.accept().unwrap()));
+            let error = broken(scgi.call(&Request::new("x")));
+            assert!(error.cause.contains("closed the connection"), "{listens_at}: {error}");
+        });
+        drop(listener);
+        let error = broken(scgi.call(&Request::new("x")));
+        assert_eq!(error.cause, "nothing listens there", "{listens_at}");
+    }
+}
+
+#[test]
+fn a_name_without_an_address_is_told_in_words() {
+    // RFC 6761: never a name. Where no name server answers, that is told instead.
+    let scgi = Scgi::new(Address::Tcp("rtorrent.invalid:5000".into()), QUICK);
+    let error = broken(scgi.call(&Request::new("x"))).to_string();
+    let begin = "could not reach rtorrent at `rtorrent.invalid:5000`: ";
+    let cause = error.strip_prefix(begin).unwrap();
+    assert!(
+        cause.starts_with("its name has no address: ") || cause.starts_with("no answer in time"),
+        "{error}"
+    );
 }
