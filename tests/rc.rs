@@ -20,6 +20,8 @@ lab::on_both![
     a_torrent_renamed_in_is_loaded_at_once,
     a_torrent_that_came_while_it_was_down_is_loaded_once,
     a_torrent_taken_away_is_forgotten_and_its_payload_stays,
+    what_the_watch_directory_loads_has_the_deploy_s_cap,
+    the_networks_of_the_racks_are_taken,
     the_socket_is_closed_to_others,
     low_disk_space_closes_what_is_unfinished,
     the_settings_read_back,
@@ -149,6 +151,57 @@ fn a_torrent_taken_away_is_forgotten_and_its_payload_stays(lab: &Lab, flavour: F
     assert_eq!(fs::read(place).unwrap(), fs::read(payload).unwrap());
 }
 
+fn what_the_watch_directory_loads_has_the_deploy_s_cap(lab: &Lab, flavour: Flavour) {
+    let named = |number: u32, name: &str| {
+        let payload = lab.write(&format!("payload/{number}"), [1; 10]).unwrap();
+        (lab.torrent(&payload).make().unwrap(), format!("{name}.torrent"))
+    };
+    // The path goes through rtorrent's own command language.
+    let hard =
+        [HARD_NAME, "d.stop=", "$d.hash=", "(cat,a)", "{x}", "\\", "%41 100%", "a=b;c", "žluť"];
+    let dropped: Vec<_> = (0..).zip(hard).map(|(number, name)| named(number, name)).collect();
+    let (early, early_name) = named(99, "early, and found by the slow look");
+    let node = lab.rtorrent(flavour).name("a node").schedule("watch_poll", 1, 1);
+    let mut node = node.start().unwrap();
+    node.stop().unwrap();
+    node.drop_torrent(&early.bytes, &early_name).unwrap();
+    node.start().unwrap();
+    node.await_loaded(&early.hash).unwrap();
+    assert_eq!(node.text("d.throttle_name", &early.hash).as_deref(), Some("deploy"));
+    node.stop().unwrap();
+
+    let node = lab.rtorrent(flavour).name("another node").schedule("watch_poll", NEVER.0, NEVER.1);
+    let mut node = node.start().unwrap();
+    for (torrent, name) in &dropped {
+        let place = node.drop_torrent(&torrent.bytes, name).unwrap();
+        node.await_loaded(&torrent.hash).unwrap();
+        let tied = node.text("d.tied_to_file", &torrent.hash);
+        assert_eq!(tied, Some(place.display().to_string()));
+        let named = || node.text("d.throttle_name", &torrent.hash).as_deref() == Some("deploy");
+        node.await_that(name, named).unwrap();
+    }
+    assert_eq!(node.downloads().unwrap().len(), dropped.len());
+    // It has it after a restart too.
+    node.restart().unwrap();
+    for (torrent, name) in &dropped {
+        node.await_loaded(&torrent.hash).unwrap();
+        let group = node.text("d.throttle_name", &torrent.hash);
+        assert_eq!(group.as_deref(), Some("deploy"), "{name}");
+    }
+}
+
+/// The command is 0.9.8's alone, and the example starts on both. That peers are in their groups is
+/// measured in `bandwidth`.
+fn the_networks_of_the_racks_are_taken(lab: &Lab, flavour: Flavour) {
+    let node = lab.rtorrent(flavour).set("cross_net", "10.0.0.0/8");
+    let node = node.set("rack_net", "10.1.0.0/16").start().unwrap();
+    let known = node.rpc("throttle.ip", &["".into(), "cross".into(), "10.9.0.0/16".into()]);
+    assert_eq!(known.is_ok(), flavour == Flavour::Old, "{known:?}");
+    assert!(
+        node.rpc("throttle.ip", &["".into(), "nonesuch".into(), "10.9.0.0/16".into()]).is_err()
+    );
+}
+
 fn the_socket_is_closed_to_others(lab: &Lab, flavour: Flavour) {
     let mut node = lab.rtorrent(flavour).name("a node").start().unwrap();
     assert_eq!(mode(&node.run()), 0o700);
@@ -208,6 +261,12 @@ fn the_settings_read_back(lab: &Lab, flavour: Flavour) {
     assert_eq!(ask("protocol.pex"), "0");
     assert_eq!(ask("throttle.global_down.max_rate"), (100_000 * 1024).to_string());
     assert_eq!(ask("throttle.global_up.max_rate"), (100_000 * 1024).to_string());
+    for group in ["deploy", "cross", "rack"] {
+        for direction in ["up", "down"] {
+            let rate = node.rpc(&format!("throttle.{direction}.max"), &["".into(), group.into()]);
+            assert_eq!(rate.unwrap().int(), Some(100_000 * 1024), "{group}: no cap as shipped");
+        }
+    }
     assert_eq!(ask("pieces.hash.on_completion"), "0");
     assert_eq!(ask("network.xmlrpc.size_limit"), (2 << 20).to_string());
     assert_eq!(ask("system.daemon"), "1");
@@ -218,15 +277,20 @@ const COMMANDS: &str = "\
     method.insert cfg.base|method.insert cfg.session|method.insert cfg.download|\
     method.insert cfg.watch|method.insert cfg.run|method.insert cfg.seedship|\
     method.insert cfg.ports|method.insert cfg.down_kib|method.insert cfg.up_kib|\
+    method.insert cfg.deploy_down_kib|method.insert cfg.deploy_up_kib|\
+    method.insert cfg.cross_net|method.insert cfg.rack_net|\
+    method.insert cfg.cross_down_kib|method.insert cfg.cross_up_kib|\
     method.insert cfg.min_free|system.umask.set 0027|execute.nothrow mkdir|\
     execute.nothrow install|directory.default.set|session.path.set|\
     catch network.port_range.set|catch network.listen.port.range.set|\
     network.port_random.set no|dht.mode.set disable|protocol.pex.set no|\
     throttle.global_down.max_rate.set_kb|throttle.global_up.max_rate.set_kb|\
+    throttle.down deploy|throttle.up deploy|throttle.down cross|throttle.up cross|\
+    throttle.down rack|throttle.up rack|catch throttle.ip cross|catch throttle.ip rack|\
     pieces.hash.on_completion.set no|system.umask.set 0117|network.scgi.open_local|\
     system.umask.set 0027|network.xmlrpc.size_limit.set 2M|\
     method.set_key event.download.finished|method.set_key event.download.finished|\
-    schedule seedship_sweep|directory.watch.added|\
+    schedule seedship_sweep|method.insert watch.load|directory.watch.added|\
     schedule watch_poll|schedule watch_untied|schedule low_diskspace|system.daemon.set true";
 
 #[test]
@@ -236,8 +300,11 @@ fn every_line_has_a_test() {
     let commands: Vec<String> = lines
         .map(|line| {
             let (command, arguments) = line.split_once(" = ").unwrap();
-            let first = arguments.split(',').next().unwrap().trim_start_matches('(');
+            let mut words = arguments.split(',').map(|word| word.trim().trim_start_matches('('));
+            let first = words.next().unwrap();
             match first {
+                // Which group is in its second word.
+                "throttle.ip" => format!("{command} {first} {}", words.next().unwrap()),
                 "cat" | "cfg.session)" | "cfg.download)" | "cfg.down_kib)" | "cfg.up_kib)" => {
                     command.to_owned()
                 }

@@ -36,8 +36,9 @@ pub(super) struct Rtorrent {
     pub(super) scgi: Option<Spanned<String>>,
     /// rtorrent's session directory.
     pub(super) session: Option<AbsolutePath>,
-    /// Whether `scgi` may be HOST:PORT. Whoever can connect there is rtorrent: it can run any
-    /// command as that user.
+    /// Whether `scgi` may be HOST:PORT: "127.0.0.1:5000", "[::1]:5000", "localhost:5000". Whoever can
+    /// connect there is rtorrent: it can run any command as that user. On 127.0.0.1 that is every
+    /// user and every web application of this machine; elsewhere, everybody whom no firewall stops.
     pub(super) allow_tcp: Option<bool>,
 }
 

@@ -9,7 +9,7 @@ use super::{Address, Timeouts, resolve};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use std::{
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
     time::{Duration, Instant},
@@ -105,16 +105,56 @@ fn unix(path: &Path, within: Duration) -> io::Result<Stream> {
     Ok(Stream::Unix(socket.into()))
 }
 
+fn tcp(host: &str, step: Duration, deadline: Deadline) -> io::Result<Stream> {
+    let addresses = resolve::addresses(host, deadline.within(step)?)?;
+    first_of(&addresses, step, deadline).map(Stream::Tcp)
+}
+
 /// A name may have several addresses (`localhost` often has two) and rtorrent listens on one: each
 /// is tried, with the time of a step for itself, until one takes us or nothing is left in all.
-fn tcp(host: &str, step: Duration, deadline: Deadline) -> io::Result<Stream> {
+fn first_of(addresses: &[SocketAddr], step: Duration, deadline: Deadline) -> io::Result<TcpStream> {
     let mut failed = io::ErrorKind::TimedOut.into();
-    for address in resolve::addresses(host, deadline.within(step)?)? {
+    for address in addresses {
         let Ok(step) = deadline.within(step) else { break };
-        match TcpStream::connect_timeout(&address, step) {
-            Ok(stream) => return Ok(Stream::Tcp(stream)),
+        match TcpStream::connect_timeout(address, step) {
+            Ok(stream) => return Ok(stream),
             Err(e) => failed = e,
         }
     }
     Err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    const STEP: Duration = Duration::from_millis(300);
+
+    fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[test]
+    fn the_next_address_is_tried_after_one_that_refuses_or_says_nothing() {
+        let refusing = listener().1;
+        // Full: the kernel drops what asks for one more connection.
+        let (full, silent) = listener();
+        rustix::net::listen(&full, 0).unwrap();
+        let _taken: Vec<_> =
+            std::iter::from_fn(|| TcpStream::connect_timeout(&silent, STEP).ok()).collect();
+        let (_listener, there) = listener();
+        let hour = Deadline(Instant::now() + Duration::from_secs(3600));
+        let found = first_of(&[refusing, silent, there], STEP, hour).unwrap();
+        assert_eq!(found.peer_addr().unwrap(), there);
+        let kind = |addresses: &[SocketAddr], deadline| {
+            first_of(addresses, STEP, deadline).unwrap_err().kind()
+        };
+        assert_eq!(kind(&[silent, refusing], hour), io::ErrorKind::ConnectionRefused);
+        // Nothing is left for the one that would take us.
+        let over = Deadline(Instant::now());
+        assert_eq!(kind(&[there], over), io::ErrorKind::TimedOut);
+    }
 }
