@@ -142,7 +142,7 @@ mod tests {
         let refusing = listener().1;
         // Full: the kernel drops what asks for one more connection.
         let (full, silent) = listener();
-        rustix::net::listen(&full, 0).unwrap();
+        net::listen(&full, 0).unwrap();
         let _taken: Vec<_> =
             std::iter::from_fn(|| TcpStream::connect_timeout(&silent, STEP).ok()).collect();
         let (_listener, there) = listener();
