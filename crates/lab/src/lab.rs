@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 
 use crate::error::{During, Error, Result};
+use crate::flavour::Flavour;
 use crate::nginx::{self, Nginx};
-use crate::rtorrent::{Builder, Flavour};
+use crate::rtorrent::Builder;
 use crate::signer::Signer;
 use crate::torrent;
 use crate::tracker::Tracker;

@@ -23,6 +23,7 @@
 //! ```
 
 mod error;
+mod flavour;
 pub mod halves;
 pub mod hook;
 mod lab;
@@ -44,10 +45,11 @@ pub mod tracker;
 pub mod wrk;
 
 pub use error::{Error, Result};
+pub use flavour::Flavour;
 pub use lab::{Lab, as_ordinary_user, as_root, await_for, await_until, free_port, skip, workspace};
 pub use net::{Machine, Net};
 pub use owned::Owned;
-pub use rtorrent::{Flavour, Node};
+pub use rtorrent::Node;
 pub use site::{Kind, Tree};
 pub use torrent::Torrent;
 
