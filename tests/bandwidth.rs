@@ -248,7 +248,7 @@ fn script(on: &Machine, args: &str) -> Output {
 /// Caps a machine by the shipped script; `None` where the kernel has not what that needs, which is
 /// asked of the kernel and not of the script.
 fn kernel_caps(on: &Machine, options: &str) -> Option<()> {
-    const NEEDED: &str = "PATH=$PATH:/usr/sbin:/sbin
+    const NEEDED: &str = "
         ip link add name probe0 type ifb &&
         tc qdisc add dev probe0 root handle 1: htb default 1 &&
         tc qdisc add dev probe0 clsact &&

@@ -14,7 +14,6 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -194,16 +193,17 @@ impl Space {
         let enter = self.enter();
         let mut command = Command::new(&enter[0]);
         command.args(&enter[1..]).arg("--").arg(program);
+        // What administers a network lies where no ordinary user's PATH leads.
+        let mut path = std::env::var_os("PATH").unwrap_or_default();
+        path.push(":/usr/sbin:/sbin");
+        command.env("PATH", path);
         command
     }
 
     /// Runs `ip LINE` inside.
     fn ip(&self, line: &str) -> Result<()> {
-        // In no ordinary user's PATH.
-        let known = ["/usr/sbin/ip", "/sbin/ip"].into_iter().find(|ip| Path::new(ip).exists());
-        let mut command = self.command(known.unwrap_or("ip"));
         let what = || format!("ip {line}");
-        let done = command.args(line.split(' ')).output().during(what())?;
+        let done = self.command("ip").args(line.split(' ')).output().during(what())?;
         match done.status.success() {
             true => Ok(()),
             false => {
@@ -269,7 +269,7 @@ mod tests {
         let holders = [net.switches.pid(), machine.0.space.pid()];
         drop((net, machine));
         for pid in holders {
-            assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid}");
+            assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "{pid}");
         }
         let links = fs::read_to_string("/proc/net/dev").unwrap();
         assert!(!links.contains("line1:") && !links.contains("rack1:"), "{links}");
