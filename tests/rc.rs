@@ -194,7 +194,11 @@ fn what_the_watch_directory_loads_has_the_deploy_s_cap(lab: &Lab, flavour: Flavo
 /// measured in `bandwidth`.
 fn the_networks_of_the_racks_are_taken(lab: &Lab, flavour: Flavour) {
     let node = lab.rtorrent(flavour).set("cross_net", "10.0.0.0/8");
-    let node = node.set("rack_net", "10.1.0.0/16").start().unwrap();
+    let node = node.set("rack_net", "10.1.0.0/16").set("up_kib", "300000").start().unwrap();
+    for group in ["deploy", "cross", "rack"] {
+        let rate = node.rpc("throttle.up.max", &["".into(), group.into()]).unwrap();
+        assert_eq!(rate.int(), Some(300_000 * 1024), "{group} follows the whole");
+    }
     let known = node.rpc("throttle.ip", &["".into(), "cross".into(), "10.9.0.0/16".into()]);
     assert_eq!(known.is_ok(), flavour == Flavour::Old, "{known:?}");
     assert!(
