@@ -51,10 +51,13 @@ lint: install
 experiment: install
 	cargo bench --quiet --profile dev $(FEATURES) --bench experiment
 
+# Payloads and releases lie on the checkout's file system, not where /tmp may be memory: TMPDIR names
+# another place. ONLY='start land' picks subjects.
 bench: install
-	@imdl=$$(scripts/tool imdl); \
-	cargo build --quiet --release; \
-	IMDL="$$imdl" cargo bench --quiet --bench peers
+	@imdl=$$(scripts/tool --release imdl); \
+	echo 'building, optimised: some minutes, once'; \
+	mkdir -p target/tmp; \
+	IMDL="$$imdl" TMPDIR="$${TMPDIR:-$$PWD/target/tmp}" cargo bench --quiet --bench peers -- $(ONLY)
 
 # Needs nothing but the stable toolchain. What a thread that is just ending still holds would count as
 # a leak.

@@ -1,3 +1,97 @@
 //! Seedship beside the tools that people use for the same work, alternately in one run.
+//!
+//! One file a subject; each gives a [`Section`] of tables. `bout` runs the sides alternately,
+//! `shot` measures one program, `ground` is the place where all of it happens. What is printed
+//! goes as Markdown into a file too. A subject that fails says so in its place and the others go
+//! on; the run has then failed. Goals are held against what was measured and never fail a run.
+//!
+//! ```text
+//! make bench                                   # everything: 1 GiB, 20,000 files
+//! make bench ONLY='start verify'               # some subjects
+//! BENCH_MIB=64 BENCH_FILES=2000 make bench     # a quick check
+//! ```
 
-fn main() {}
+mod bout;
+mod ground;
+mod land;
+mod landed;
+mod machine;
+mod parts;
+mod payload;
+mod rollback;
+mod sheet;
+mod shot;
+mod sizes;
+mod start;
+mod verify;
+
+use ground::Ground;
+use lab::Error;
+use sheet::{Section, Sheet};
+use sizes::Sizes;
+use std::{fmt::Display, process::ExitCode, time::Instant};
+
+/// The result of everything here; a failure is one sentence.
+pub(crate) type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// Measures one subject.
+type Subject = fn(&Ground) -> Result<Section>;
+
+/// What is measured, by the name that picks it. Trees of small files come last: on ext4 without a
+/// journal, inodes that were freed a moment ago slow down whoever makes new ones.
+const SUBJECTS: [(&str, Subject); 8] = [
+    ("start", start::section),
+    ("landed", landed::section),
+    ("verify", verify::section),
+    ("rollback", rollback::section),
+    ("land-large", land::large),
+    ("parts-large", parts::large),
+    ("land-small", land::small),
+    ("parts-small", parts::small),
+];
+
+fn main() -> ExitCode {
+    if let Some(code) = shot::as_gun() {
+        return code;
+    }
+    match run() {
+        Ok(code) => code,
+        Err(e) => {
+            println!("{e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let chosen = chosen()?;
+    let ground = Ground::new(Sizes::asked()?)?;
+    let mut sheet = Sheet::begin(&machine::describe(&ground)?)?;
+    let mut failures = 0;
+    for (name, section) in chosen {
+        let began = Instant::now();
+        let outcome = section(&ground);
+        failures += usize::from(outcome.is_err());
+        sheet.add(&outcome.unwrap_or_else(|e| Section::failed(name, &e)))?;
+        println!("({name} took {:.0} s)\n", began.elapsed().as_secs_f64());
+    }
+    println!("as Markdown: {}", sheet.place().display());
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The subjects that the arguments name by how they begin; all if there are none.
+fn chosen() -> Result<Vec<(&'static str, Subject)>> {
+    // Cargo's own `--bench` is among the arguments.
+    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let names = || SUBJECTS.map(|(name, _)| name).join(", ");
+    if let Some(none) = words.iter().find(|word| !SUBJECTS.iter().any(|s| s.0.starts_with(*word))) {
+        return Err(Error::new(format!("no subject is called `{none}`: there are {}", names())));
+    }
+    let picked = |name: &str| words.is_empty() || words.iter().any(|word| name.starts_with(word));
+    Ok(SUBJECTS.into_iter().filter(|(name, _)| picked(name)).collect())
+}
+
+/// Puts what was being done before its cause.
+pub(crate) fn failed<E: Display>(what: impl Display) -> impl FnOnce(E) -> Error {
+    move |cause| Error::new(format!("{what}: {cause}"))
+}

@@ -1,0 +1,100 @@
+//! A whole landing, from the event to a durable live release, beside unpacking and syncing.
+//!
+//! The peers verify nothing, list nothing, and switch nothing. Each run gets a directory that was
+//! not there; everything of the runs before is on the disk when it begins.
+
+use crate::{
+    Result,
+    bout::{Bout, Goal, Score, Side},
+    ground::{Ground, VERSION},
+    payload::{Payload, Set},
+    sheet::Section,
+    verify,
+};
+use lab::{Error, Kind};
+use std::path::Path;
+
+/// Ours by `tar --zstd -x && sync`.
+const UNPACKED: Goal = Goal::AtMost(0.75);
+/// Ours by the same behind `imdl torrent verify`, which is what a careful script does.
+const VERIFIED: Goal = Goal::AtMost(0.35);
+
+pub(crate) fn large(ground: &Ground) -> Result<Section> {
+    section(ground, Set::Large)
+}
+
+pub(crate) fn small(ground: &Ground) -> Result<Section> {
+    section(ground, Set::Small)
+}
+
+fn section(ground: &Ground, set: Set) -> Result<Section> {
+    let mut section = Section::new(&format!("Landing {}", set.name(ground)));
+    for kind in [Kind::Tar, Kind::TarZst, Kind::TarGz, Kind::Folder] {
+        let score = bout(ground, set, kind)?;
+        section = section.grid(score.grid).lines(score.goals);
+    }
+    Ok(section)
+}
+
+fn bout(ground: &Ground, set: Set, kind: Kind) -> Result<Score> {
+    let payload = set.pack(ground, kind)?;
+    let config = ground.config(None)?;
+    let live = Path::new("releases").join(VERSION);
+    let ours = || {
+        ground.fresh_root()?;
+        Ok(ground.finished(&config, &payload))
+    };
+    let landed = || match ground.current() {
+        Some(link) if link == live => ground.holds(&ground.release(VERSION), payload.census),
+        other => Err(Error::new(format!("current says {other:?}"))),
+    };
+    let (name, unpack) = match kind {
+        Kind::TarZst => ("tar --zstd -x && sync", "tar --zstd -xf \"$0\" -C \"$1\""),
+        Kind::TarGz => ("tar -zx && sync", "tar -zxf \"$0\" -C \"$1\""),
+        Kind::Folder => ("cp -a && sync", "cp -a -T \"$0\" \"$1\""),
+        _ => ("tar -x && sync", "tar -xf \"$0\" -C \"$1\""),
+    };
+    let unpack = format!("{unpack} && sync -f \"$1\"");
+    let mut theirs = vec![unpacked(ground, &payload, name, unpack.clone(), kind)];
+    if kind == Kind::TarZst
+        && let Ok(imdl) = verify::imdl()
+    {
+        let check = format!("'{imdl}' torrent verify --input \"$2\" --content \"$0\" 2> /dev/null");
+        let (mut side, _) = unpacked(
+            ground,
+            &payload,
+            "imdl verify && the same",
+            format!("{check} && {unpack}"),
+            kind,
+        );
+        side = side.proven_by(|| ground.holds(&ground.lab.path().join("unpacked"), payload.census));
+        theirs.push((side, VERIFIED));
+    }
+    Bout {
+        name: match kind {
+            Kind::Folder => "a directory".to_owned(),
+            kind => format!("a {}", kind.suffix()),
+        },
+        ours: Side::new("seedship finished", ours).proven_by(landed),
+        theirs,
+        rounds: ground.sizes.rounds,
+    }
+    .run()
+}
+
+fn unpacked<'a>(
+    ground: &'a Ground,
+    payload: &'a Payload,
+    name: &str,
+    script: String,
+    kind: Kind,
+) -> (Side<'a>, Goal) {
+    let place = ground.lab.path().join("unpacked");
+    let out = place.clone();
+    let ready = move || {
+        ground.fresh(&out)?;
+        Ok(ground.shell(&script, &[&payload.path, &out, &payload.file]))
+    };
+    let side = Side::new(name, ready).proven_by(move || ground.holds(&place, payload.census));
+    (side, if kind == Kind::TarZst { UNPACKED } else { Goal::None })
+}

@@ -1,0 +1,102 @@
+//! The machine and the programs, described so that a table can be read elsewhere.
+
+use crate::{
+    Result,
+    ground::{Ground, SEEDSHIP},
+    sheet::Section,
+    verify,
+};
+use std::{fs, num::NonZero, process::Command, thread};
+
+/// The processor's abilities that hashing and decoding could use.
+const FLAGS: [&str; 10] =
+    ["sse4_2", "avx", "avx2", "bmi2", "sha_ni", "avx512f", "avx512bw", "avx512vl", "vaes", "sha2"];
+
+/// What was measured on, and with.
+pub(crate) fn describe(ground: &Ground) -> Result<Section> {
+    let sizes = ground.sizes;
+    let first = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).output();
+        let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+        let line = String::from_utf8_lossy(&text).lines().next().unwrap_or("not there").to_owned();
+        line.trim().to_owned()
+    };
+    let imdl = verify::imdl().map_or_else(|e| e.to_string(), |imdl| first(&imdl, &["--version"]));
+    let programs = [
+        first(SEEDSHIP, &["--version"]),
+        imdl,
+        first("tar", &["--version"]),
+        first("zstd", &["--version"]).trim_matches('*').trim().to_owned(),
+        first("openssl", &["version"]),
+    ];
+    let user = if lab::as_root() { "root" } else { "an ordinary user" };
+    Ok(Section::new("The machine").lines([
+        processor(),
+        format!("kernel {}, memory {}", read("/proc/sys/kernel/osrelease"), memory()),
+        format!("file system: {}", file_system(ground)),
+        format!("load when it began (1, 5, 15 minutes): {}", load()),
+        programs.join(", "),
+        format!(
+            "{} MiB of large files, {} small files, {} rounds (short ones {}), as {user}",
+            sizes.mib,
+            sizes.files,
+            sizes.rounds,
+            sizes.short_rounds()
+        ),
+    ]))
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(file).unwrap_or_default().trim().to_owned()
+}
+
+fn processor() -> String {
+    let text = read("/proc/cpuinfo");
+    let value = |key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key));
+        line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim()).to_owned()
+    };
+    // Processors other than x86 call it otherwise.
+    let flags = [value("flags"), value("Features")].join(" ");
+    let has = |flag: &&str| flags.split_whitespace().any(|one| one == *flag);
+    let (there, absent): (Vec<&str>, Vec<&str>) = FLAGS.into_iter().partition(has);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    format!(
+        "{} (family {}, model {}), {cores} cores; flags: {}; not: {}",
+        value("model name"),
+        value("cpu family"),
+        value("model\t"),
+        there.join(" "),
+        absent.join(" ")
+    )
+}
+
+fn memory() -> String {
+    let text = read("/proc/meminfo");
+    let kib = text.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
+    format!("{} GiB", kib.unwrap_or_default().div_ceil(1 << 20))
+}
+
+/// Type and options of the ground's file system; of ext4 also whether it has a journal.
+fn file_system(ground: &Ground) -> String {
+    let asked = Command::new("findmnt")
+        .args(["-rno", "FSTYPE,OPTIONS,SOURCE", "-T"])
+        .arg(ground.lab.path())
+        .output();
+    let said = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let said = said.unwrap_or_default();
+    let mut words = said.split_whitespace();
+    let (kind, options) = (words.next().unwrap_or("unknown"), words.next().unwrap_or_default());
+    let device = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let journals = fs::read_dir("/proc/fs/jbd2").into_iter().flatten().flatten();
+    let has_one = |name: &str| name.strip_prefix(device).is_some_and(|rest| rest.starts_with('-'));
+    let journal = journals.map(|entry| entry.file_name()).any(|n| has_one(&n.to_string_lossy()));
+    match (kind, journal) {
+        ("ext4", false) => format!("ext4 without a journal ({options})"),
+        _ => format!("{kind} ({options})"),
+    }
+}
+
+fn load() -> String {
+    read("/proc/loadavg").split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+}
