@@ -6,7 +6,7 @@
 
 use crate::{
     Result,
-    sheet::{Grid, Side as Align, in_unit, mib},
+    sheet::{Grid, Side as Align, in_unit, mib, short},
     shot::{Shot, shoot},
 };
 use std::{process::Command, time::Duration};
@@ -130,8 +130,8 @@ struct Spread {
     median: Duration,
     least: Duration,
     most: Duration,
-    user: Duration,
-    system: Duration,
+    /// User and system together: how a short run is split between them, the kernel guesses.
+    processor: Duration,
     peak: u64,
 }
 
@@ -147,8 +147,7 @@ impl Spread {
             median: percentile(&wall, 50),
             least: percentile(&wall, 0),
             most: percentile(&wall, 100),
-            user: percentile(&sorted(|shot| shot.user), 50),
-            system: percentile(&sorted(|shot| shot.system), 50),
+            processor: percentile(&sorted(|shot| shot.processor), 50),
             peak: shots.iter().map(|shot| shot.peak).max().unwrap_or_default(),
         }
     }
@@ -156,11 +155,11 @@ impl Spread {
     /// Median, min–max, processor time and peak, times in the median's unit.
     fn cells(&self) -> Vec<String> {
         let (unit, by) = in_unit(self.median);
-        let say = |time: Duration| format!("{:.2}", time.as_secs_f64() * by);
+        let say = |time: Duration| short(time.as_secs_f64() * by);
         vec![
             format!("{} {unit}", say(self.median)),
             format!("{}–{}", say(self.least), say(self.most)),
-            format!("{}+{}", say(self.user), say(self.system)),
+            say(self.processor),
             mib(self.peak),
         ]
     }

@@ -18,15 +18,18 @@ pub(crate) fn describe(ground: &Ground) -> Result<Section> {
     let first = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).output();
         let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
-        let line = String::from_utf8_lossy(&text).lines().next().unwrap_or("not there").to_owned();
-        line.trim().to_owned()
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().next().unwrap_or("not there");
+        // Beside name and version some tell their authors and libraries.
+        let short = line.split(" (Library").next().and_then(|line| line.split(", by").next());
+        short.unwrap_or(line).trim_matches(['*', ' ']).to_owned()
     };
     let imdl = verify::imdl().map_or_else(|e| e.to_string(), |imdl| first(&imdl, &["--version"]));
     let programs = [
         first(SEEDSHIP, &["--version"]),
         imdl,
         first("tar", &["--version"]),
-        first("zstd", &["--version"]).trim_matches('*').trim().to_owned(),
+        first("zstd", &["--version"]),
         first("openssl", &["version"]),
     ];
     let user = if lab::as_root() { "root" } else { "an ordinary user" };

@@ -10,11 +10,11 @@ use crate::{
     Result, failed,
     ground::{Ground, VERSION},
     payload::{Payload as Packed, Set},
-    sheet::{Grid, Section, Side as Align},
-    shot::of,
+    sheet::{Grid, Section, Side as Align, short},
+    shot::spent,
 };
 use lab::{Error, Kind};
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::UsageWho;
 use seedship::{
     config::{self, Config},
     deploy::{self, Env, Identified, Job, Outcome, Source, Took},
@@ -28,7 +28,7 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Read},
     os::fd::AsFd,
     path::Path,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 const KINDS: [Kind; 3] = [Kind::Tar, Kind::TarZst, Kind::TarGz];
@@ -72,7 +72,7 @@ impl Spent {
 }
 
 fn ms(seconds: f64) -> String {
-    format!("{:.1}", seconds * 1e3)
+    short(seconds * 1e3)
 }
 
 /// The parts of one kind of payload, each the median of several rounds.
@@ -242,14 +242,10 @@ fn decoder<'a>(kind: Kind, bytes: &'a mut Proven) -> io::Result<Box<dyn BufRead 
 
 /// Wall and processor time of this process during `work`.
 fn timed(work: impl FnOnce() -> Result) -> Result<Spent> {
-    let before = processor()?;
+    let (before, _) = spent(UsageWho::RUSAGE_SELF)?;
     let began = Instant::now();
     work()?;
     let wall = began.elapsed().as_secs_f64();
-    Ok(Spent { wall, processor: (processor()?.saturating_sub(before)).as_secs_f64() })
-}
-
-fn processor() -> Result<Duration> {
-    let spent = getrusage(UsageWho::RUSAGE_SELF).map_err(failed("ask what it took"))?;
-    Ok(of(spent.user_time()) + of(spent.system_time()))
+    let (after, _) = spent(UsageWho::RUSAGE_SELF)?;
+    Ok(Spent { wall, processor: after.saturating_sub(before).as_secs_f64() })
 }

@@ -7,7 +7,7 @@ use crate::{
     bout::percentile,
     ground::{Census, Ground},
     payload::{self, Payload},
-    sheet::{Grid, Section, Side as Align, in_unit},
+    sheet::{Grid, Section, Side as Align, time},
     shot::{Shooting, shoot},
 };
 use lab::{Error, Kind, site};
@@ -134,11 +134,7 @@ fn grid(title: &str, samples: &Samples) -> Grid {
     }
     for (name, times) in [("seedship rollback", &samples.ours), ("ln -s && mv -T", &samples.theirs)]
     {
-        let say = |percent| {
-            let time = percentile_of(times, percent);
-            let (unit, by) = in_unit(time);
-            format!("{:.2} {unit}", time.as_secs_f64() * by)
-        };
+        let say = |percent| time(percentile_of(times, percent));
         grid.row([name.to_owned(), say(50), say(90), say(100)]);
     }
     grid

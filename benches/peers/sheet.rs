@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+/// A terminal's width.
+const WIDTH: usize = 80;
+
 /// Where a column's cells stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
@@ -136,11 +139,32 @@ impl fmt::Display for Section {
         for part in &self.parts {
             match part {
                 Part::Grid(grid) => grid.fmt(f)?,
-                Part::Lines(lines) => lines.iter().try_for_each(|line| writeln!(f, "{line}"))?,
+                Part::Lines(lines) => {
+                    lines.iter().try_for_each(|line| f.write_str(&folded(line)))?
+                }
             }
         }
         Ok(())
     }
+}
+
+/// A text in lines of a terminal's width, all but the first indented.
+fn folded(text: &str) -> String {
+    let (mut folded, mut width) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        let wide = word.chars().count();
+        if width > 0 && width + 1 + wide > WIDTH {
+            folded += "\n ";
+            width = 1;
+        }
+        if width > 0 {
+            folded.push(' ');
+            width += 1;
+        }
+        folded += word;
+        width += wide;
+    }
+    folded + "\n"
 }
 
 /// The terminal and the file.
@@ -186,10 +210,20 @@ pub(crate) fn in_unit(time: Duration) -> (&'static str, f64) {
 /// A time in its unit.
 pub(crate) fn time(time: Duration) -> String {
     let (unit, by) = in_unit(time);
-    format!("{:.2} {unit}", time.as_secs_f64() * by)
+    format!("{} {unit}", short(time.as_secs_f64() * by))
+}
+
+/// A number with about three digits that mean something.
+pub(crate) fn short(number: f64) -> String {
+    let digits = match number.abs() {
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
+    };
+    format!("{number:.digits$}")
 }
 
 /// Bytes in MiB.
 pub(crate) fn mib(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    format!("{} MiB", short(bytes as f64 / f64::from(1 << 20)))
 }

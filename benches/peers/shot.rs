@@ -28,10 +28,8 @@ const GUN: &str = "--gun";
 pub(crate) struct Shot {
     /// From just before it was started until it was waited for.
     pub(crate) wall: Duration,
-    /// Processor time in its own code, all threads and children.
-    pub(crate) user: Duration,
-    /// Processor time in the kernel.
-    pub(crate) system: Duration,
+    /// Processor time in its own code and in the kernel, all threads and children.
+    pub(crate) processor: Duration,
     /// The largest resident set of one process, in bytes. Never less than the gun's own, some
     /// 3 MiB, which the program shares until it is executed.
     pub(crate) peak: u64,
@@ -89,10 +87,9 @@ impl Shooting {
         let numbers: Vec<u64> =
             told.split(' ').filter_map(|word| word.trim().parse().ok()).collect();
         match numbers[..] {
-            [0, wall, user, system, peak] => Ok(Shot {
+            [0, wall, processor, peak] => Ok(Shot {
                 wall: Duration::from_nanos(wall),
-                user: Duration::from_nanos(user),
-                system: Duration::from_nanos(system),
+                processor: Duration::from_nanos(processor),
                 peak,
             }),
             [code, ..] => Err(Error::new(format!("{what}: exit code {code}: {}", said.trim_end()))),
@@ -128,27 +125,27 @@ pub(crate) fn as_gun() -> Option<ExitCode> {
     })
 }
 
-/// Runs it; the line is its exit code, then nanoseconds of wall, user and system, then bytes.
+/// Runs it; the line is its exit code, then nanoseconds of wall and processor, then bytes.
 fn fire(program: OsString, args: impl Iterator<Item = OsString>) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
     let began = Instant::now();
     let status = command.status().map_err(failed("start it"))?;
     let wall = began.elapsed();
-    let spent = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(failed("ask what it took"))?;
-    let nanos = |time: TimeVal| of(time).as_nanos();
-    Ok(format!(
-        "{} {} {} {} {}",
-        status.code().unwrap_or(128),
-        wall.as_nanos(),
-        nanos(spent.user_time()),
-        nanos(spent.system_time()),
-        spent.max_rss() << 10
-    ))
+    let (processor, peak) = spent(UsageWho::RUSAGE_CHILDREN)?;
+    let code = status.code().unwrap_or(128);
+    Ok(format!("{code} {} {} {peak}", wall.as_nanos(), processor.as_nanos()))
+}
+
+/// Processor time, and the largest resident set in bytes.
+pub(crate) fn spent(who: UsageWho) -> Result<(Duration, u64)> {
+    let spent = getrusage(who).map_err(failed("ask what it took"))?;
+    let peak = u64::try_from(spent.max_rss()).unwrap_or_default() << 10;
+    Ok((of(spent.user_time()) + of(spent.system_time()), peak))
 }
 
 /// A time as the kernel tells it.
-pub(crate) fn of(time: TimeVal) -> Duration {
+fn of(time: TimeVal) -> Duration {
     let micros = time.tv_sec().saturating_mul(1_000_000).saturating_add(time.tv_usec());
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
