@@ -99,10 +99,11 @@ fn score(title: &str, names: &[String], results: &[Spread], goals: &[Goal]) -> S
         .column("PEAK", Align::Right)
         .column("RATIO", Align::Right);
     let ours = results[0].median;
+    let smallest = results.iter().map(|result| result.median).min().unwrap_or_default();
     for (n, (name, result)) in names.iter().zip(results).enumerate() {
         let ratio = ours.as_secs_f64() / result.median.as_secs_f64();
         let ratio = if n == 0 { String::new() } else { format!("{ratio:.2}") };
-        grid.row([vec![name.clone()], result.cells(), vec![ratio]].concat());
+        grid.row([vec![name.clone()], result.cells(in_unit(smallest)), vec![ratio]].concat());
     }
     let met = |yes| if yes { "met" } else { "missed" };
     let goal = |(n, goal): (usize, &Goal)| {
@@ -152,9 +153,8 @@ impl Spread {
         }
     }
 
-    /// Median, min–max, processor time and peak, times in the median's unit.
-    fn cells(&self) -> Vec<String> {
-        let (unit, by) = in_unit(self.median);
+    /// Median, min–max, processor time and peak, all times in one unit.
+    fn cells(&self, (unit, by): (&str, f64)) -> Vec<String> {
         let say = |time: Duration| short(time.as_secs_f64() * by);
         vec![
             format!("{} {unit}", say(self.median)),

@@ -53,7 +53,9 @@ pub(crate) fn section(ground: &Ground) -> Result<Section> {
         .grid(grid("nothing else runs", &idle))
         .grid(grid(&format!("a deploy of {mib} MiB runs"), &busy))
         .line(&goal)
-        .line(&format!("{count} switches of each, alternately, during {deploys} deploys")))
+        .line(&format!(
+            "{count} switches of each, alternately; deploys that ran meanwhile: {deploys}"
+        )))
 }
 
 /// How long each switch took.

@@ -43,7 +43,7 @@ pub(crate) fn section(ground: &Ground) -> Result<Section> {
     notice(&payload, &[ours()?, theirs()?])?;
     let mut roof = vec![openssl()?];
     let score = Bout {
-        name: format!("verify {} in page cache", Set::Large.name(ground)),
+        name: format!("{} MiB in page cache", ground.sizes.mib),
         ours: Side::new("seedship torrent verify", ours),
         theirs: vec![(Side::new("imdl torrent verify", theirs), GOAL)],
         rounds: ground.sizes.rounds,
