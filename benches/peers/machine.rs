@@ -32,6 +32,7 @@ pub(crate) fn describe(ground: &Ground) -> Result<Section> {
         first("zstd", &["--version"]),
         first("openssl", &["version"]),
     ];
+    let built = if cfg!(debug_assertions) { "NOT OPTIMISED: means nothing" } else { "optimised" };
     let user = if lab::as_root() { "root" } else { "an ordinary user" };
     Ok(Section::new("The machine").lines([
         processor(),
@@ -40,7 +41,7 @@ pub(crate) fn describe(ground: &Ground) -> Result<Section> {
         format!("load when it began (1, 5, 15 minutes): {}", load()),
         programs.join(", "),
         format!(
-            "{} MiB of large files, {} small files, {} rounds (short ones {}), as {user}",
+            "{} MiB of large files, {} small files, {} rounds (short ones {}), as {user}; {built}",
             sizes.mib,
             sizes.files,
             sizes.rounds,
