@@ -2,11 +2,11 @@
 
 use crate::{
     machine,
-    told::{grouped, say, share},
+    told::{say, share},
     way::{self, Way},
 };
 use lab::{Lab, Result, lookups::Lookups};
-use seedship::table::Table;
+use seedship::table::{self, Table};
 use std::{path::Path, time::Duration};
 
 /// One for each core would starve the switcher; more would only wait.
@@ -42,11 +42,11 @@ fn table(folder: &Path, each: Duration) -> Result<Table> {
         let failed = found.missing + found.other;
         table.row([
             way.into(),
-            grouped(found.lookups).into(),
-            grouped(failed).into(),
+            table::count(found.lookups).into(),
+            table::count(failed).into(),
             share(failed, found.lookups).into(),
-            grouped(switches.count).into(),
-            grouped(switches.per_second() as u64).into(),
+            table::count(switches.count).into(),
+            table::count(switches.per_second() as u64).into(),
         ]);
     }
     Ok(table)

@@ -1,7 +1,7 @@
 //! What HTTP answers while `current` is switched: each way, for each thing that is served.
 
 use crate::{
-    told::{grouped, say, summary},
+    told::{say, summary},
     way::{self, Way},
 };
 use lab::{
@@ -11,7 +11,10 @@ use lab::{
     switcher::Switches,
     wrk::{self, Answers},
 };
-use seedship::{store::CURRENT, table::Table};
+use seedship::{
+    store::CURRENT,
+    table::{self, Table},
+};
 use std::{path::Path, time::Duration};
 
 /// What a page of PHP does between its halves.
@@ -77,7 +80,7 @@ pub(crate) fn measure(each: Duration) -> Result<()> {
             say(format_args!("\n{way}: {}\n\n{}", served.title, summary(&answers, &switches)));
             let Answers { requests, ok, of_first, not_found, failed, other, mixed, .. } = answers;
             let counts = [requests, ok, of_first, not_found, failed, other, mixed, switches.count];
-            table.row([way.into()].into_iter().chain(counts.map(|n| grouped(n).into())));
+            table.row([way.into()].into_iter().chain(counts.map(|n| table::count(n).into())));
         }
         tables.push((served.title, table));
     }

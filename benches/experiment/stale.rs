@@ -3,11 +3,7 @@
 //! All of them serve the same site and are asked at the same time, so that one switch and one wait
 //! are enough.
 
-use crate::{
-    served::WORK,
-    told::{grouped, say},
-    way,
-};
+use crate::{served::WORK, told::say, way};
 use lab::{
     Error, Lab, Result,
     halves::{self, Answer},
@@ -16,7 +12,10 @@ use lab::{
     php::{NO_OPCACHE, NO_REALPATH_CACHE, Php, Setting},
     switcher::{VERSIONS, link_text},
 };
-use seedship::{store::CURRENT, table::Table};
+use seedship::{
+    store::CURRENT,
+    table::{self, Table},
+};
 use std::{
     fs,
     os::unix::fs::symlink,
@@ -110,7 +109,7 @@ pub(crate) fn measure(watch: Duration) -> Result<()> {
     let mut table = columns.into_iter().fold(Table::new().left("SERVED"), Table::right);
     for (one, clients) in WATCHED.iter().zip(watching) {
         let seen = clients.into_iter().map(joined).sum::<Result<Seen>>()?;
-        let counts = [seen.asked, seen.old, seen.mixed, seen.failed].map(grouped);
+        let counts = [seen.asked, seen.old, seen.mixed, seen.failed].map(table::count);
         let last = seen.last.map_or("-".to_owned(), |last| format!("{:.2} s", last.as_secs_f64()));
         table
             .row([one.title.into()].into_iter().chain(counts.map(Into::into)).chain([last.into()]));

@@ -48,14 +48,6 @@ pub(crate) fn summary(answers: &Answers, switches: &Switches) -> String {
     text
 }
 
-/// With commas between thousands.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
-    groups.join(",")
-}
-
 /// A part in per cent; `0` for none at all, so that a small one is never taken for none.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     match part {

@@ -8,10 +8,11 @@ use lab::{
     switcher::{self, Switcher, VERSIONS, link_text},
 };
 use seedship::{
-    disk::{Disk, Kernel},
+    disk::Kernel,
     operate::{self, Operator},
     release::{Unix, Version},
-    store::{CURRENT, NEXT, PREVIOUS, Site},
+    store::{CURRENT, Site},
+    switch,
 };
 use std::{
     fmt,
@@ -31,7 +32,7 @@ pub(crate) enum Way {
     Gnu,
     /// `seedship activate`: lock, records, swap, every step durable.
     Activate,
-    /// The swap of it alone, with `RENAME_EXCHANGE`.
+    /// The swap of it alone, the same code, with `RENAME_EXCHANGE`.
     Exchange,
     /// The swap of it alone where a file system has no `RENAME_EXCHANGE`: a plain rename.
     Rename,
@@ -100,34 +101,20 @@ fn activate(root: &Path) -> Result<impl FnMut(&str) -> Result<()> + use<>> {
     })
 }
 
-/// What a switch does to the links, through the same door, and nothing that makes it durable.
+/// What each switch does to the links, and nothing that makes it durable.
 fn exchange(root: &Path) -> Result<impl FnMut(&str) -> Result<()> + use<>> {
     let disk = Kernel::open(root).map_err(Error::new)?;
-    Ok(move |version: &str| {
-        let swap = || -> seedship::error::Result<bool> {
-            disk.symlink(&link_text(version), NEXT)?;
-            let exchanged = disk.exchange(NEXT, CURRENT)?;
-            disk.rename(NEXT, PREVIOUS)?;
-            Ok(exchanged)
-        };
-        match swap().map_err(Error::new)? {
-            true => Ok(()),
-            false => Err(Error::new("this file system has no RENAME_EXCHANGE")),
-        }
+    Ok(move |version: &str| match switch::swap_link(&disk, &link_text(version)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::new("this file system has no RENAME_EXCHANGE")),
+        Err(e) => Err(Error::new(e)),
     })
 }
 
 fn rename(root: &Path) -> Result<impl FnMut(&str) -> Result<()> + use<>> {
     let disk = Kernel::open(root).map_err(Error::new)?;
     Ok(move |version: &str| {
-        let swap = || -> seedship::error::Result<()> {
-            let old = disk.read_link(CURRENT)?.unwrap_or_default();
-            disk.symlink(&link_text(version), NEXT)?;
-            disk.rename(NEXT, CURRENT)?;
-            disk.symlink(&old, NEXT)?;
-            disk.rename(NEXT, PREVIOUS)
-        };
-        swap().map_err(Error::new)
+        switch::swap_link_by_rename(&disk, &link_text(version)).map_err(Error::new)
     })
 }
 

@@ -8,28 +8,31 @@ use crate::{
 };
 
 /// Makes `current` a link with this text, or makes it nothing, in one step, durably.
-///
-/// A lookup of `current` finds the old release or the new one and never fails: the new link is
-/// made under a temporary name and swapped in. What was swapped out becomes `previous`; that is
-/// for people, so its failure is told and nothing more.
 pub(super) fn point<D: Disk>(disk: &D, text: Option<&str>) -> Result<()> {
-    disk.remove(NEXT)?;
     match text {
-        None => leave(disk)?,
+        None => disk.remove(NEXT).and_then(|()| leave(disk))?,
         Some(text) => {
-            disk.symlink(text, NEXT)?;
-            checkpoint::reach("link-made");
-            replace(disk)?;
+            swap_link(disk, text)?;
         }
     }
     checkpoint::reach("link-switched");
     disk.fsync("")
 }
 
-/// Swaps the temporary link in.
-fn replace<D: Disk>(disk: &D) -> Result<()> {
+/// Makes `current` a link with this text in one step: what every switch does, and nothing of what
+/// surrounds it there, which is the lock, the records and the sync. Returns whether the file system
+/// could exchange the two links.
+///
+/// A lookup of `current` finds the old release or the new one and never fails: the new link is
+/// made under a temporary name and swapped in. What was swapped out becomes `previous`; that is
+/// for people, so its failure is told and nothing more.
+///
+/// # Errors
+/// 73 if `current` is something else than a link, 74 if the disk fails.
+pub fn swap_link<D: Disk>(disk: &D, text: &str) -> Result<bool> {
+    make_next(disk, text)?;
     match disk.kind(CURRENT)? {
-        None => return disk.rename(NEXT, CURRENT),
+        None => return disk.rename(NEXT, CURRENT).map(|()| false),
         Some(Kind::Link) => {}
         // A directory would be exchanged as readily, and be gone for whoever put it there.
         Some(_) => {
@@ -38,10 +41,33 @@ fn replace<D: Disk>(disk: &D) -> Result<()> {
                 .hint("somebody replaced it just now: `seedship activate APP VERSION --adopt` takes it over"));
         }
     }
-    if disk.exchange(NEXT, CURRENT)? {
+    let exchanged = disk.exchange(NEXT, CURRENT)?;
+    match exchanged {
         // The old link's inode lives on under its new name: no lookup can lose it.
-        return keep_previous(disk);
+        true => keep_previous(disk)?,
+        false => rename_over(disk)?,
     }
+    Ok(exchanged)
+}
+
+/// [`swap_link`] as it goes on a file system that cannot exchange two names.
+///
+/// # Errors
+/// 74 if `current` is no link, or the disk fails.
+pub fn swap_link_by_rename<D: Disk>(disk: &D, text: &str) -> Result<()> {
+    make_next(disk, text)?;
+    rename_over(disk)
+}
+
+fn make_next<D: Disk>(disk: &D, text: &str) -> Result<()> {
+    disk.remove(NEXT)?;
+    disk.symlink(text, NEXT)?;
+    checkpoint::reach("link-made");
+    Ok(())
+}
+
+/// Renames the temporary link over `current`, and makes the old one anew as `previous`.
+fn rename_over<D: Disk>(disk: &D) -> Result<()> {
     let old = disk.read_link(CURRENT)?;
     disk.rename(NEXT, CURRENT)?;
     match old {

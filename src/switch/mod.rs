@@ -15,6 +15,7 @@ mod recover;
 mod tests;
 
 pub use adopt::{adopt_directory, adopt_link};
+pub use link::{swap_link, swap_link_by_rename};
 pub use mark::{Leave, carry_out_mark, close_finished_marks, leave};
 pub use recover::recover;
 
