@@ -4,6 +4,7 @@ use crate::{
     event::packed,
     host::{Host, Run, SHOP},
     memory::{MOST, peak},
+    screens::reviewed,
 };
 use lab::{Kind, Lab, Tree, as_root, site, skip};
 use serde_json::Value;
@@ -15,15 +16,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-
-/// Compares with a reviewed snapshot.
-fn looks(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_snapshot_path("snapshots");
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(format!("audit-{name}"), text));
-}
 
 /// Lands a tree as 1.0 of the shop.
 fn landed<'l>(lab: &'l Lab, more: &str, tree: &Tree) -> Host<'l> {
@@ -155,16 +147,16 @@ fn spoiled(host: &Host<'_>) {
 fn each_change_is_a_finding_for_people_and_for_machines() {
     let lab = Lab::new().unwrap();
     let host = landed(&lab, "", &site::small("1.0"));
-    looks("untouched", &host.good(&["audit", "shop"]));
-    looks("untouched-json", &host.good(&["audit", "shop", "--json"]));
+    reviewed("audit-untouched", &host.good(&["audit", "shop"]));
+    reviewed("audit-untouched-json", &host.good(&["audit", "shop", "--json"]));
     spoiled(&host);
     let run = host.run(&["audit", "shop"]);
     assert_eq!((run.code, run.stderr.as_str()), (65, ""), "{run:?}");
     assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
-    looks("differs", &run.stdout);
+    reviewed("audit-differs", &run.stdout);
     let run = host.run(&["audit", "shop", "--json"]);
     assert_eq!((run.code, run.stderr.as_str()), (65, ""), "{run:?}");
-    looks("differs-json", &run.stdout);
+    reviewed("audit-differs-json", &run.stdout);
     assert_eq!(host.current("shop").as_deref(), Some("releases/1.0"), "nothing is undone");
 }
 
@@ -232,10 +224,10 @@ fn what_was_adopted_has_no_manifest() {
     let adopted = host.releases("shop").pop().unwrap();
     let run = host.run(&["audit", "shop", &adopted]);
     assert_eq!(run.code, 66, "{run:?}");
-    looks("adopted", &run.stderr.replace(&adopted, "adopted-TIME"));
+    reviewed("audit-adopted", &run.stderr.replace(&adopted, "adopted-TIME"));
     let run = host.run(&["audit", "shop", "9.9", "--json"]);
     assert_eq!(run.code, 66, "{run:?}");
-    looks("unknown-json", &run.stdout.replace(&adopted, "adopted-TIME"));
+    reviewed("audit-unknown-json", &run.stdout.replace(&adopted, "adopted-TIME"));
 }
 
 #[test]
@@ -286,7 +278,7 @@ fn whoever_may_read_the_app_may_audit_it() {
     chown(at(&host, "pages"), None, Some(0)).unwrap();
     let run = by(other, group);
     assert_eq!(run.code, 77, "{run:?}");
-    looks("unread", &run.stdout);
+    reviewed("audit-unread", &run.stdout);
     assert_eq!(by(owner, group).code, 0, "its owner may read it");
     fs::write(at(&host, "assets/site.css"), "").unwrap();
     assert_eq!(by(other, group).code, 65, "what differs counts for more");

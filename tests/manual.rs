@@ -1,6 +1,9 @@
 //! What `seedship man` and `seedship completions` print, read by the programs that they are for.
 
-use crate::host::{Run, SEEDSHIP};
+use crate::{
+    host::{Run, SEEDSHIP},
+    screens::reviewed,
+};
 use lab::{Lab, as_root, skip};
 use std::{
     fs,
@@ -14,14 +17,6 @@ fn seedship(args: &[&str]) -> Run {
     let mut command = Command::new(SEEDSHIP);
     command.args(args).env("SEEDSHIP_CONFIG", "/nowhere/config.toml").env_remove("COLUMNS");
     Run::of(command.output().unwrap())
-}
-
-/// A reviewed text.
-fn reviewed(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(format!("manual-{name}"), text));
 }
 
 /// Whether a program is not there; says so.
@@ -86,10 +81,10 @@ fn man_reads_every_page_without_a_warning() {
         let stem = name(&page).trim_end_matches(".1");
         if ["seedship", "seedship-rollback", "seedship-status", "seedship-finished"].contains(&stem)
         {
-            reviewed(&format!("page-{stem}"), &text);
+            reviewed(&format!("manual-page-{stem}"), &text);
         }
     }
-    reviewed("sections", &sections);
+    reviewed("manual-sections", &sections);
 }
 
 /// What whatis(1) and apropos(1) know a page by.
@@ -108,7 +103,7 @@ fn every_page_can_be_found_by_its_name() {
         assert!(line.starts_with(&format!("{stem} - ")), "{line}");
         found.push_str(&format!("{line}\n"));
     }
-    reviewed("whatis", &found);
+    reviewed("manual-whatis", &found);
 }
 
 #[test]
@@ -171,7 +166,7 @@ fn help_is_as_it_was_read_last() {
             assert_eq!((run.code, run.stderr.as_str()), (0, ""));
             // clap leaves spaces on empty lines.
             let lines: Vec<&str> = run.stdout.lines().map(str::trim_end).collect();
-            reviewed(&format!("{name}{flag}"), &(lines.join("\n") + "\n"));
+            reviewed(&format!("manual-{name}{flag}"), &(lines.join("\n") + "\n"));
         }
     }
 }

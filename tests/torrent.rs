@@ -135,11 +135,3 @@ fn flip(path: &Path, at: u64) {
 fn resize(path: &Path, length: u64) {
     fs::File::options().write(true).open(path).unwrap().set_len(length).unwrap();
 }
-
-/// Holds text against its reviewed snapshot.
-fn kept(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
-}

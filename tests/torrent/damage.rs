@@ -1,9 +1,10 @@
 //! Everything that can become of a payload, and what is said of it.
 
-use super::{Desk, flip, hybrid, kept, noise, resize};
+use super::{Desk, flip, hybrid, noise, resize};
 use crate::{
     host::{Run, SEEDSHIP},
     memory::peak,
+    screens::reviewed,
 };
 use lab::as_ordinary_user;
 use metainfo::{Attr, Metainfo, create::Draft};
@@ -80,7 +81,7 @@ fn a_single_file() {
     let lay = |desk: &Desk| {
         desk.one("shop-1.4.2.tar.zst", &noise(80_000, 0), |draft| draft.piece_length(PIECE));
     };
-    kept("torrent_verify_one", &screens(&damages, "shop-1.4.2.tar.zst", lay));
+    reviewed("torrent_verify_one", &screens(&damages, "shop-1.4.2.tar.zst", lay));
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn many_files_that_share_pieces() {
         ("nothing is there", |at| fs::remove_dir_all(at).unwrap()),
     ];
     let lay = |desk: &Desk| drop(site(desk));
-    kept("torrent_verify_many", &screens(&damages, "site-1.0", lay));
+    reviewed("torrent_verify_many", &screens(&damages, "site-1.0", lay));
 }
 
 #[test]
@@ -129,10 +130,10 @@ fn machines_get_every_file_and_piece() {
         let run = desk.run(&[&["torrent", "verify", "--json", "site-1.0.torrent"], args].concat());
         desk.told(&run)
     };
-    kept("torrent_verify_good_json", &json(&[]));
+    reviewed("torrent_verify_good_json", &json(&[]));
     flip(&desk.path("site-1.0/app.bin"), 5);
     resize(&desk.path("site-1.0/img/logo.png"), 29_000);
-    kept("torrent_verify_damaged_json", &json(&[]));
+    reviewed("torrent_verify_damaged_json", &json(&[]));
     // What is not there at all is an error, as in every command.
     let (error, code) = desk.json(&["torrent", "verify", "site-1.0.torrent", "gone"]);
     assert_eq!((code, error["error"]["exit"].as_i64()), (66, Some(66)));
@@ -204,7 +205,7 @@ fn who_may_not_read_is_told_so() {
     close("site-1.0", 0o755);
     close("site-1.0.torrent", 0o000);
     text.push_str(&format!("--- the torrent\n{}", desk.told(&verify())));
-    kept("torrent_verify_unreadable", &text);
+    reviewed("torrent_verify_unreadable", &text);
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn a_screen_holds_no_more_than_a_person_reads() {
     flip(&desk.path("pages-1/page-1.html"), 300);
     let run = desk.run(&["torrent", "verify", "pages-1.torrent"]);
     assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
-    kept("torrent_verify_long", &desk.told(&run));
+    reviewed("torrent_verify_long", &desk.told(&run));
     let (verdict, _) = desk.json(&["torrent", "verify", "pages-1.torrent"]);
     assert_eq!(verdict["files"].as_array().unwrap().len(), 60);
 }

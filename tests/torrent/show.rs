@@ -1,6 +1,7 @@
 //! What a torrent says of itself, and what this host would make of it.
 
-use super::{Desk, hybrid, kept, noise};
+use super::{Desk, hybrid, noise};
+use crate::screens::reviewed;
 use lab::Lab;
 use metainfo::{Attr, Metainfo, bencode::Item, create::Draft};
 use proptest::prelude::*;
@@ -60,11 +61,11 @@ fn rich(desk: &Desk) -> Metainfo {
 fn everything_that_a_torrent_says_is_shown() {
     let desk = Desk::new();
     rich(&desk);
-    kept("torrent_show_alone", &show(&desk, "shop-1.4.2.torrent"));
+    reviewed("torrent_show_alone", &show(&desk, "shop-1.4.2.torrent"));
     configure(&desk, "unsigned = \"accept\"");
-    kept("torrent_show", &show(&desk, "shop-1.4.2.torrent"));
+    reviewed("torrent_show", &show(&desk, "shop-1.4.2.torrent"));
     let json = desk.run(&["torrent", "show", "--json", "shop-1.4.2.torrent"]);
-    kept("torrent_show_json", &desk.told(&json));
+    reviewed("torrent_show_json", &desk.told(&json));
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn the_app_is_the_one_that_a_deploy_would_choose() {
         .skip_while(|line| !line.starts_with("app"))
         .take_while(|line| !line.is_empty());
     text.push_str(&format!("--- a broken configuration\n{}\n", why.collect::<Vec<_>>().join("\n")));
-    kept("torrent_show_apps", &text);
+    reviewed("torrent_show_apps", &text);
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn a_signature_is_shown_with_whose_it_is() {
         shown["signature"]["key"].as_str().unwrap().to_owned()
     });
     let text = text.replace(&ids[0], "OURS").replace(&ids[1], "OTHER");
-    kept("torrent_show_signatures", &text);
+    reviewed("torrent_show_signatures", &text);
     // Without a configuration it is still shown, believed by nobody.
     fs::remove_file(desk.path("config.toml")).unwrap();
     let (shown, code) = desk.json(&["torrent", "show", "x.torrent"]);
@@ -179,7 +180,7 @@ fn what_is_no_torrent_says_why() {
         let (object, code) = desk.json(&["torrent", "show", what]);
         assert_eq!((object["error"]["exit"].as_i64(), code), (Some(expected.into()), expected));
     }
-    kept("torrent_show_refused", &text);
+    reviewed("torrent_show_refused", &text);
     // A file of that name is a file.
     let hash = "0123456789abcdef0123456789abcdef01234567";
     desk.write(hash, fs::read(desk.path("garbage")).unwrap());
