@@ -12,7 +12,7 @@ use crate::{
     verify,
 };
 use lab::{Error, Kind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Ours by `tar --zstd -x && sync`.
 const UNPACKED: Goal = Goal::AtMost(0.75);
@@ -55,19 +55,14 @@ fn bout(ground: &Ground, set: Set, kind: Kind) -> Result<Score> {
         _ => ("tar -x && sync", "tar -xf \"$0\" -C \"$1\""),
     };
     let unpack = format!("{unpack} && sync -f \"$1\"");
-    let mut theirs = vec![unpacked(ground, &payload, name, unpack.clone(), kind)];
+    let goal = if kind == Kind::TarZst { UNPACKED } else { Goal::None };
+    let mut theirs = vec![(unpacked(ground, &payload, name, unpack.clone(), None), goal)];
     if kind == Kind::TarZst
         && let Ok(imdl) = verify::imdl()
     {
-        let check = format!("'{imdl}' torrent verify --input \"$2\" --content \"$0\" 2> /dev/null");
-        let (mut side, _) = unpacked(
-            ground,
-            &payload,
-            "imdl verify && the same",
-            format!("{check} && {unpack}"),
-            kind,
-        );
-        side = side.proven_by(|| ground.holds(&ground.lab.path().join("unpacked"), payload.census));
+        let check = "\"$3\" torrent verify --input \"$2\" --content \"$0\" 2> /dev/null";
+        let script = format!("{check} && {unpack}");
+        let side = unpacked(ground, &payload, "imdl verify && the same", script, Some(imdl.into()));
         theirs.push((side, VERIFIED));
     }
     Bout {
@@ -82,19 +77,21 @@ fn bout(ground: &Ground, set: Set, kind: Kind) -> Result<Score> {
     .run()
 }
 
+/// A shell's line that unpacks: `$0` the payload, `$1` where to, `$2` the torrent, `$3` imdl.
 fn unpacked<'a>(
     ground: &'a Ground,
     payload: &'a Payload,
     name: &str,
     script: String,
-    kind: Kind,
-) -> (Side<'a>, Goal) {
+    imdl: Option<PathBuf>,
+) -> Side<'a> {
     let place = ground.lab.path().join("unpacked");
     let out = place.clone();
     let ready = move || {
         ground.fresh(&out)?;
-        Ok(ground.shell(&script, &[&payload.path, &out, &payload.file]))
+        let mut shell = ground.shell(&script, &[&payload.path, &out, &payload.file]);
+        shell.args(&imdl);
+        Ok(shell)
     };
-    let side = Side::new(name, ready).proven_by(move || ground.holds(&place, payload.census));
-    (side, if kind == Kind::TarZst { UNPACKED } else { Goal::None })
+    Side::new(name, ready).proven_by(move || ground.holds(&place, payload.census))
 }

@@ -52,7 +52,8 @@ fn section(ground: &Ground, set: Set) -> Result<Section> {
         columns.push(parts(ground, set, kind)?);
     }
     for (n, part) in PARTS.iter().enumerate() {
-        let cells = columns.iter().flat_map(|parts| [ms(parts[n].wall), ms(parts[n].processor)]);
+        let cells =
+            columns.iter().flat_map(|parts| [ms(Some(parts[n].wall)), ms(parts[n].processor)]);
         grid.row(std::iter::once((*part).to_owned()).chain(cells));
     }
     Ok(Section::new(&format!("The parts of landing {}", set.name(ground))).grid(grid))
@@ -62,17 +63,21 @@ fn section(ground: &Ground, set: Set) -> Result<Section> {
 #[derive(Clone, Copy, Default)]
 struct Spent {
     wall: f64,
-    processor: f64,
+    /// `None` where nobody took it.
+    processor: Option<f64>,
 }
 
 impl Spent {
     fn less(self, other: Self) -> Self {
-        Self { wall: self.wall - other.wall, processor: self.processor - other.processor }
+        // What nobody took of a part stays in the rest.
+        let processor = self.processor.map(|all| all - other.processor.unwrap_or_default());
+        Self { wall: self.wall - other.wall, processor }
     }
 }
 
-fn ms(seconds: f64) -> String {
-    short(seconds * 1e3)
+/// Milliseconds; what was not measured is not a number.
+fn ms(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "–".to_owned(), |seconds| short(seconds * 1e3))
 }
 
 /// The parts of one kind of payload. Each step's time is the least of several rounds: a difference
@@ -104,10 +109,13 @@ fn parts(ground: &Ground, set: Set, kind: Kind) -> Result<[Spent; PARTS.len()]> 
 const STEPS: usize = 7;
 
 fn least(rounds: &[[Spent; STEPS]], step: usize) -> Spent {
-    let least = |what: fn(&Spent) -> f64| {
-        rounds.iter().map(|steps| what(&steps[step])).fold(f64::INFINITY, f64::min)
+    let least = |what: fn(&Spent) -> Option<f64>| {
+        rounds.iter().filter_map(|steps| what(&steps[step])).reduce(f64::min)
     };
-    Spent { wall: least(|spent| spent.wall), processor: least(|spent| spent.processor) }
+    Spent {
+        wall: least(|spent| Some(spent.wall)).unwrap_or_default(),
+        processor: least(|spent| spent.processor),
+    }
 }
 
 /// One landing, step by step.
@@ -222,8 +230,9 @@ impl Landing<'_> {
             Ok(())
         })?;
         self.ground.holds(&self.ground.release(VERSION), self.packed.census)?;
-        let switch = took.map_or(0.0, |took| took.switch.as_secs_f64());
-        Ok((all, Spent { wall: switch, processor: 0.0 }))
+        // The deploy tells how long its switch took, and nothing of the processor.
+        let switch = took.ok_or_else(|| Error::new("the deploy does not say what it took"))?.switch;
+        Ok((all, Spent { wall: switch.as_secs_f64(), processor: None }))
     }
 }
 
@@ -246,5 +255,5 @@ fn timed(work: impl FnOnce() -> Result) -> Result<Spent> {
     work()?;
     let wall = began.elapsed().as_secs_f64();
     let (after, _) = spent(UsageWho::RUSAGE_SELF)?;
-    Ok(Spent { wall, processor: after.saturating_sub(before).as_secs_f64() })
+    Ok(Spent { wall, processor: Some(after.saturating_sub(before).as_secs_f64()) })
 }
