@@ -129,7 +129,8 @@ fn what_is_wrong_with_a_payload_or_a_release_can_be_read_on_a_terminal() {
     torrent.write_to(&lab.path().join("shop.torrent")).unwrap();
     let payload = payload.strip_prefix(lab.path()).unwrap().display().to_string();
     let verify = format!("--config none torrent verify shop.torrent {payload}");
-    let verify = format!("status > /dev/null; cd {}; seedship {verify}", lab.path().display());
+    let folder = lab.path().display();
+    let verify = format!("status > /dev/null; cd \"{folder}\"; seedship {verify}");
     let (good, _) = shown(&host, (80, 24), &verify, &[]);
     assert!(good.ends_with("[exit 0]\n"), "{good}");
     reviewed("terminal-torrent-verify-good", &good);
@@ -158,7 +159,7 @@ fn zsh_completes_commands_and_options() {
     std::fs::write(functions.join("_seedship"), script).unwrap();
     let terminal = Terminal::open(&lab, (80, 24), &[], "exec zsh -f");
     let setup = format!(
-        "PS1='> '; fpath=({} $fpath); autoload -U compinit; compinit -u -D; clear; echo rea'dy'",
+        "PS1='> '; fpath=(\"{}\" $fpath); autoload -U compinit; compinit -u -D; clear; echo rea'dy'",
         functions.display()
     );
     terminal.keys(&[&setup, "Enter"]);

@@ -44,3 +44,20 @@ impl Drop for Progress {
         self.0.finish_and_clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the line would say now, were it drawn at every step.
+    #[test]
+    fn what_is_said_beside_the_bar_is_the_last() {
+        let progress =
+            Progress(ProgressBar::with_draw_target(Some(256), ProgressDrawTarget::hidden()));
+        progress.at(1, "0 wrong");
+        progress.at(2, format_args!("{} wrong", 1));
+        assert_eq!((progress.0.message().as_str(), progress.0.position()), ("1 wrong", 2));
+        progress.more(3, 512);
+        assert_eq!((progress.0.position(), progress.0.length()), (5, Some(512)));
+    }
+}

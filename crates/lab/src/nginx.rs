@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::error::{During, Result};
+use crate::error::{During, Error, Result};
 use crate::lab::{Lab, as_root, free_port};
 use crate::load;
 use crate::owned::Owned;
@@ -80,6 +80,13 @@ impl<'l> Builder<'l> {
 
     fn start_once(&self) -> Result<Nginx> {
         let lab = self.lab;
+        // Its configuration can quote a space, and no variable.
+        if self.docroot.to_string_lossy().contains(['$', '"', '\\']) {
+            let place = self.docroot.display();
+            return Err(Error::new(format!(
+                "nginx cannot be told to serve {place}: its path holds `$`, `\"` or `\\`"
+            )));
+        }
         let name = lab.fresh("nginx");
         let folder = lab.folder(&name)?;
         let port = free_port(Ipv4Addr::LOCALHOST)?;

@@ -92,11 +92,11 @@ fn configuration(folder: &Path, workers: usize) -> String {
     let folder = folder.display();
     format!(
         "[global]
-pid = {folder}/pid
-error_log = {folder}/error.log
+pid = \"{folder}/pid\"
+error_log = \"{folder}/error.log\"
 [www]
 {user}
-listen = {folder}/socket
+listen = \"{folder}/socket\"
 listen.mode = 0666
 pm = static
 pm.max_children = {workers}
