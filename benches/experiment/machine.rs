@@ -25,7 +25,7 @@ pub(crate) fn description() -> Result<String> {
     Ok(format!(
         "system   {system}, Linux {}\ncpu      {} × {}\nflags    {}\nTMPDIR   {}\nnginx    {}\n\
          php      {}\n         {}\nwrk      {}\nln       {}\nbusybox  {}",
-        first_line(&output("uname", &["-r"])),
+        kernel(),
         std::thread::available_parallelism().map_or(1, usize::from),
         value(&cpu, "model name", ':'),
         flags(&cpu),
@@ -50,13 +50,19 @@ fn cpu() -> String {
     fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
 }
 
-/// Those that say how fast a system call is, and whether this is a guest.
+/// Those that hashing and decoding use.
 fn flags(cpu: &str) -> String {
-    const TELLING: [&str; 8] =
-        ["hypervisor", "constant_tsc", "pti", "ibrs", "stibp", "pcid", "fsgsbase", "erms"];
+    const TELLING: [&str; 4] = ["sse4_2", "avx2", "avx512f", "sha_ni"];
     let flags = value(cpu, "flags", ':');
-    let has: Vec<&str> = flags.split(' ').filter(|flag| TELLING.contains(flag)).collect();
-    has.join(" ")
+    let has: Vec<&str> =
+        TELLING.into_iter().filter(|flag| flags.split(' ').any(|one| one == *flag)).collect();
+    if has.is_empty() { format!("none of {}", TELLING.join(" ")) } else { has.join(" ") }
+}
+
+/// The kernel's version without what a builder added.
+fn kernel() -> String {
+    let release = first_line(&output("uname", &["-r"]));
+    release.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 /// The first value of a name in a file of `name: value` lines.

@@ -1,13 +1,18 @@
 //! Where everything happens: one directory with payloads, an app's root and what is left over.
 //!
-//! It is a lab's directory, below `$TMPDIR`, and goes away with this process, however that ends.
-//! A tree that was measured is not deleted before then but moved aside and its files emptied:
-//! deleting frees inodes, and ext4 without a journal looks at each that was freed in the last
-//! minutes whenever a new one is made, which would be measured next.
+//! It is a lab's directory in `$TMPDIR/seedship-bench`, and goes away with this process, however
+//! that ends; should even what clears it up be killed, the next run clears it up first. A tree that
+//! was measured is not deleted before then but moved aside and its files emptied, which gives their
+//! blocks back at once: deleting frees inodes, and ext4 without a journal looks at each that was
+//! freed in the last minutes whenever a new one is made, which would be measured next.
 
 use crate::{Result, failed, payload::Payload, sizes::Sizes};
 use lab::{Error, Lab, Node, syslog::Listener};
-use nix::sys::statvfs::statvfs;
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    sys::statvfs::statvfs,
+};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -26,6 +31,8 @@ pub(crate) struct Ground {
     pub(crate) sizes: Sizes,
     /// The log of every run goes here, as it goes to a daemon.
     _log: Listener,
+    /// Held as long as this run goes on.
+    _lock: Flock<File>,
 }
 
 /// What a tree holds: regular files and their bytes.
@@ -36,21 +43,64 @@ pub(crate) struct Census {
 }
 
 impl Ground {
-    /// An empty ground, on a file system with room enough.
+    /// An empty ground. What a run left that was killed together with its reaper goes away first;
+    /// a run that still goes on keeps its own.
     pub(crate) fn new(sizes: Sizes) -> Result<Self> {
-        let lab = Lab::new()?;
-        let free = statvfs(lab.path()).map_err(failed("look for room"))?;
-        let free = free.blocks_available() * free.fragment_size();
-        if free < sizes.space() {
-            let place = lab.path().display();
-            let (free, wanted) = (free >> 20, sizes.space() >> 20);
-            let remedy = "TMPDIR names another place, BENCH_MIB and BENCH_FILES smaller sizes";
-            return Err(Error::new(format!(
-                "{place}: {free} MiB are free, {wanted} are wanted ({remedy})"
-            )));
+        let place = std::env::temp_dir().join("seedship-bench");
+        let what = || failed(format!("use {} (TMPDIR names another place)", place.display()));
+        fs::create_dir_all(&place).map_err(what())?;
+        let file = File::create(place.join("lock")).map_err(what())?;
+        let lock =
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| match e {
+                Errno::EWOULDBLOCK => Error::new(format!(
+                    "another run goes on in {}: wait for its end",
+                    place.display()
+                )),
+                e => what()(e.into()),
+            })?;
+        for left in fs::read_dir(&place).map_err(what())? {
+            let left = left.map_err(what())?;
+            if left.file_type().is_ok_and(|kind| kind.is_dir()) {
+                fs::remove_dir_all(left.path()).map_err(what())?;
+            }
         }
+        let lab = Lab::new_in(&place)?;
         let log = Listener::bind(&lab.path().join("log.sock"))?;
-        Ok(Self { lab, sizes, _log: log })
+        Ok(Self { lab, sizes, _log: log, _lock: lock })
+    }
+
+    /// Refuses what does not fit on this file system: `most` is what the ground holds at its
+    /// largest, and what lies there of it is not asked for again.
+    pub(crate) fn room_for(&self, most: u64) -> Result {
+        let place = self.lab.path();
+        let free = statvfs(place).map_err(failed("look for room"))?;
+        let free = free.blocks_available() * free.fragment_size();
+        let wanted = most.saturating_sub(census(place)?.bytes);
+        if free >= wanted {
+            return Ok(());
+        }
+        let place = place.parent().unwrap_or(place).display();
+        let remedy = "TMPDIR names another place, BENCH_MIB and BENCH_FILES smaller sizes";
+        Err(Error::new(format!(
+            "{place}: {} MiB are free, {} more are wanted ({remedy})",
+            free >> 20,
+            wanted >> 20
+        )))
+    }
+
+    /// Gives back the blocks of what was measured last.
+    pub(crate) fn clear(&self) -> Result {
+        for place in [self.root(), self.unpacked()] {
+            if place.exists() {
+                self.fresh(&place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a release is unpacked to beside the app's root.
+    pub(crate) fn unpacked(&self) -> PathBuf {
+        self.lab.path().join("unpacked")
     }
 
     /// The app's root.

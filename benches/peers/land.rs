@@ -85,7 +85,7 @@ fn unpacked<'a>(
     script: String,
     imdl: Option<PathBuf>,
 ) -> Side<'a> {
-    let place = ground.lab.path().join("unpacked");
+    let place = ground.unpacked();
     let out = place.clone();
     let ready = move || {
         ground.fresh(&out)?;

@@ -36,7 +36,7 @@ pub(crate) fn describe(ground: &Ground) -> Result<Section> {
     let user = if lab::as_root() { "root" } else { "an ordinary user" };
     Ok(Section::new("The machine").lines([
         processor(),
-        format!("kernel {}, memory {}", read("/proc/sys/kernel/osrelease"), memory()),
+        format!("{}, memory {}", kernel(), memory()),
         format!("file system: {}", file_system(ground)),
         format!("load when it began (1, 5, 15 minutes): {}", load()),
         programs.join(", "),
@@ -81,24 +81,31 @@ fn memory() -> String {
     format!("{} GiB", kib.unwrap_or_default().div_ceil(1 << 20))
 }
 
-/// Type and options of the ground's file system; of ext4 also whether it has a journal.
+/// The type of the ground's file system; of ext4 also whether it has a journal.
 fn file_system(ground: &Ground) -> String {
     let asked = Command::new("findmnt")
-        .args(["-rno", "FSTYPE,OPTIONS,SOURCE", "-T"])
+        .args(["-rno", "FSTYPE,SOURCE", "-T"])
         .arg(ground.lab.path())
         .output();
     let said = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let said = said.unwrap_or_default();
     let mut words = said.split_whitespace();
-    let (kind, options) = (words.next().unwrap_or("unknown"), words.next().unwrap_or_default());
+    let kind = words.next().unwrap_or("unknown");
     let device = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
     let journals = fs::read_dir("/proc/fs/jbd2").into_iter().flatten().flatten();
     let has_one = |name: &str| name.strip_prefix(device).is_some_and(|rest| rest.starts_with('-'));
     let journal = journals.map(|entry| entry.file_name()).any(|n| has_one(&n.to_string_lossy()));
     match (kind, journal) {
-        ("ext4", false) => format!("ext4 without a journal ({options})"),
-        _ => format!("{kind} ({options})"),
+        ("ext4", false) => "ext4 without a journal".to_owned(),
+        _ => kind.to_owned(),
     }
+}
+
+/// Its version without what a builder added.
+fn kernel() -> String {
+    let release = read("/proc/sys/kernel/osrelease");
+    let numbers: Vec<&str> = release.split('.').take(2).collect();
+    format!("Linux {}", numbers.join("."))
 }
 
 fn load() -> String {

@@ -34,20 +34,42 @@ use std::{fmt::Display, process::ExitCode, time::Instant};
 /// The result of everything here; a failure is one sentence.
 pub(crate) type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// Measures one subject.
-type Subject = fn(&Ground) -> Result<Section>;
+/// What is measured.
+struct Subject {
+    /// Its name, which picks it.
+    name: &'static str,
+    measure: fn(&Ground) -> Result<Section>,
+    /// The most that the ground holds then, in bytes.
+    space: fn(&Sizes) -> u64,
+}
 
-/// What is measured, by the name that picks it. Trees of small files come last: on ext4 without a
-/// journal, inodes that were freed a moment ago slow down whoever makes new ones.
-const SUBJECTS: [(&str, Subject); 8] = [
-    ("start", start::section),
-    ("landed", landed::section),
-    ("verify", verify::section),
-    ("rollback", rollback::section),
-    ("land-large", land::large),
-    ("parts-large", parts::large),
-    ("land-small", land::small),
-    ("parts-small", parts::small),
+impl Subject {
+    const fn new(
+        name: &'static str,
+        measure: fn(&Ground) -> Result<Section>,
+        space: fn(&Sizes) -> u64,
+    ) -> Self {
+        Self { name, measure, space }
+    }
+
+    fn section(&self, ground: &Ground) -> Result<Section> {
+        ground.clear()?;
+        ground.room_for((self.space)(&ground.sizes))?;
+        (self.measure)(ground)
+    }
+}
+
+/// All of them. Trees of small files come last: on ext4 without a journal, inodes that were freed a
+/// moment ago slow down whoever makes new ones.
+const SUBJECTS: [Subject; 8] = [
+    Subject::new("start", start::section, Sizes::tiny_space),
+    Subject::new("landed", landed::section, Sizes::tiny_space),
+    Subject::new("verify", verify::section, Sizes::large_space),
+    Subject::new("rollback", rollback::section, Sizes::background_space),
+    Subject::new("land-large", land::large, Sizes::large_space),
+    Subject::new("parts-large", parts::large, Sizes::large_space),
+    Subject::new("land-small", land::small, Sizes::small_space),
+    Subject::new("parts-small", parts::small, Sizes::small_space),
 ];
 
 fn main() -> ExitCode {
@@ -68,9 +90,9 @@ fn run() -> Result<ExitCode> {
     let ground = Ground::new(Sizes::asked()?)?;
     let mut sheet = Sheet::begin(&machine::describe(&ground)?)?;
     let mut failures = 0;
-    for (name, section) in chosen {
-        let began = Instant::now();
-        let outcome = section(&ground);
+    for subject in chosen {
+        let (name, began) = (subject.name, Instant::now());
+        let outcome = subject.section(&ground);
         failures += usize::from(outcome.is_err());
         sheet.add(&outcome.unwrap_or_else(|e| Section::failed(name, &e)))?;
         println!("({name} took {:.0} s)\n", began.elapsed().as_secs_f64());
@@ -80,15 +102,17 @@ fn run() -> Result<ExitCode> {
 }
 
 /// The subjects that the arguments name by how they begin; all if there are none.
-fn chosen() -> Result<Vec<(&'static str, Subject)>> {
+fn chosen() -> Result<Vec<Subject>> {
     // Cargo's own `--bench` is among the arguments.
     let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let names = || SUBJECTS.map(|(name, _)| name).join(", ");
-    if let Some(none) = words.iter().find(|word| !SUBJECTS.iter().any(|s| s.0.starts_with(*word))) {
+    let names = || SUBJECTS.map(|subject| subject.name).join(", ");
+    if let Some(none) =
+        words.iter().find(|word| !SUBJECTS.iter().any(|s| s.name.starts_with(*word)))
+    {
         return Err(Error::new(format!("no subject is called `{none}`: there are {}", names())));
     }
     let picked = |name: &str| words.is_empty() || words.iter().any(|word| name.starts_with(word));
-    Ok(SUBJECTS.into_iter().filter(|(name, _)| picked(name)).collect())
+    Ok(SUBJECTS.into_iter().filter(|subject| picked(subject.name)).collect())
 }
 
 /// Puts what was being done before its cause.

@@ -56,7 +56,15 @@ fn section(ground: &Ground, set: Set) -> Result<Section> {
             columns.iter().flat_map(|parts| [ms(Some(parts[n].wall)), ms(parts[n].processor)]);
         grid.row(std::iter::once((*part).to_owned()).chain(cells));
     }
-    Ok(Section::new(&format!("The parts of landing {}", set.name(ground))).grid(grid))
+    let title = format!("The parts of landing {}", set.name(ground));
+    Ok(Section::new(&title).grid(grid).lines([
+        format!(
+            "each step is the least of {} rounds, and a part is what it adds to the step before: \
+             one below zero is hidden behind another, or less than the steps differ by themselves",
+            ground.sizes.rounds
+        ),
+        "what the switch costs the processor is not measured by itself: it is in the rest".into(),
+    ]))
 }
 
 /// Seconds, which a difference may have fewer than none of.
@@ -182,7 +190,7 @@ impl Landing<'_> {
 
     /// Unpacks into a stage, and syncs it.
     fn written(&self) -> Result<(Spent, Spent)> {
-        let place = self.ground.fresh(&self.ground.lab.path().join("unpacked"))?;
+        let place = self.ground.fresh(&self.ground.unpacked())?;
         let aside = self.ground.fresh(&self.ground.lab.path().join("manifests"))?;
         let what = || failed("make a stage");
         let (stage, private) =

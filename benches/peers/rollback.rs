@@ -24,8 +24,14 @@ const GOAL: Duration = Duration::from_millis(20);
 const DEPLOYS: usize = 6;
 
 pub(crate) fn section(ground: &Ground) -> Result<Section> {
-    let mib = ground.sizes.background_mib();
     let folder = ground.lab.folder("background")?;
+    let section = measured(ground, &folder);
+    fs::remove_dir_all(&folder).map_err(crate::failed("remove the large payload"))?;
+    section
+}
+
+fn measured(ground: &Ground, folder: &Path) -> Result<Section> {
+    let mib = ground.sizes.background_mib();
     let path = folder.join("shop-2.0.0");
     payload::large(&path, mib)?;
     let large = Payload::new(ground, path, Census::default())?;
@@ -36,7 +42,6 @@ pub(crate) fn section(ground: &Ground) -> Result<Section> {
         busy.add(Samples::of(ground, &config, Some(&large))?);
         deploys += 1;
     }
-    fs::remove_dir_all(&folder).map_err(crate::failed("remove the large payload"))?;
     if busy.ours.is_empty() {
         return Err(Error::new("the deploy was over before a switch: BENCH_MIB is too small"));
     }

@@ -34,9 +34,27 @@ impl Sizes {
         (4 * self.mib).max(256)
     }
 
-    /// The disk space that a whole run takes at its largest, in bytes, roughly.
-    pub(crate) fn space(&self) -> u64 {
-        ((2 * self.background_mib() + 4 * self.mib) << 20) + self.files * (128 << 10)
+    /// The most that one large payload takes, in bytes: the tree, four ways to pack it, and what
+    /// either side makes of it.
+    pub(crate) fn large_space(&self) -> u64 {
+        (7 * self.mib) << 20
+    }
+
+    /// The same of small files, some 20 KiB each and their inodes; emptied ones keep theirs.
+    pub(crate) fn small_space(&self) -> u64 {
+        // Large payloads are still there.
+        self.large_space() + self.files * (192 << 10)
+    }
+
+    /// The most while a rollback is measured: the large payload with its tar, and the deploy that
+    /// runs meanwhile, packed and unpacked.
+    pub(crate) fn background_space(&self) -> u64 {
+        (2 * self.mib + 2 * self.background_mib()) << 20
+    }
+
+    /// What little releases take.
+    pub(crate) fn tiny_space(&self) -> u64 {
+        64 << 20
     }
 }
 
