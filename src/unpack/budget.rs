@@ -1,6 +1,6 @@
 //! What a payload may cost, counted while it is read and before it is written.
 
-use super::{plan::Limits, refuse};
+use super::{plan::Limits, refuse_as_set};
 use crate::error::{Error, Result};
 use std::io::{self, BufRead, Read};
 
@@ -35,7 +35,7 @@ impl Budget {
         self.files += 1;
         if self.files > self.limits.files {
             let cause = format!("there are more entries than limits.files = {}", self.limits.files);
-            return Err(refuse(path.as_bytes(), cause));
+            return Err(refuse_as_set(path.as_bytes(), cause));
         }
         Ok(())
     }
@@ -57,10 +57,10 @@ impl Budget {
         if read > self.limits.bytes {
             let cause =
                 format!("with it the files hold more than limits.bytes = {}", self.limits.bytes);
-            return Err(refuse(path.as_bytes(), cause));
+            return Err(refuse_as_set(path.as_bytes(), cause));
         }
         if read > self.by_ratio {
-            return Err(refuse(path.as_bytes(), self.bomb()));
+            return Err(refuse_as_set(path.as_bytes(), self.bomb()));
         }
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Budget {
             ),
             false => self.bomb(),
         };
-        Meter { inner, left: most.min(self.by_ratio), bomb: refuse(archive, cause) }
+        Meter { inner, left: most.min(self.by_ratio), bomb: refuse_as_set(archive, cause) }
     }
 
     fn bomb(&self) -> String {

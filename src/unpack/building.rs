@@ -8,7 +8,7 @@ use super::{
     entry::{Entry, Time, What},
     name::{self, Name},
     plan::{Case, Plan, Shared},
-    refuse,
+    refuse, refuse_as_set,
     times::Times,
     told,
     tree::{Modes, Tree},
@@ -143,11 +143,12 @@ impl<'a, W: Write> Building<'a, W> {
     /// An entry that has no more components than `strip`.
     fn above(&mut self, entry: &Entry<'_>) -> Result<()> {
         let What::Directory = entry.what else {
-            let cause = match self.plan.strip {
-                0 => "it is the release itself and not a directory".to_owned(),
-                strip => format!("strip = {strip} leaves nothing of its path"),
-            };
-            return Err(refuse(entry.path, cause));
+            return Err(match self.plan.strip {
+                0 => refuse(entry.path, "it is the release itself and not a directory"),
+                strip => {
+                    refuse_as_set(entry.path, format!("strip = {strip} leaves nothing of its path"))
+                }
+            });
         };
         self.budget.entry("")?;
         self.roots += 1;
@@ -269,7 +270,8 @@ impl<'a, W: Write> Building<'a, W> {
         }
         for path in self.plan.must_exist {
             if !self.tree.has(path)? {
-                return Err(refuse(path.as_bytes(), "must_exist names it and it is not there"));
+                let cause = "must_exist names it and it is not there";
+                return Err(refuse_as_set(path.as_bytes(), cause));
             }
         }
         self.times.set(&mut self.tree)?;
@@ -293,7 +295,7 @@ impl<'a, W: Write> Building<'a, W> {
     fn share(&mut self, shared: &Shared) -> Result<()> {
         let name = Name::parse(shared.path.as_bytes(), 0, self.plan.limits);
         let Ok(Some(name)) = name else {
-            return Err(refuse(shared.path.as_bytes(), "it cannot be a shared path"));
+            return Err(refuse_as_set(shared.path.as_bytes(), "it cannot be a path of `shared`"));
         };
         // Up to the release, then over `releases/` to the root.
         let up = || "../".repeat(name.depth() + 2);

@@ -98,7 +98,13 @@ fn agree(kind: Kind, torrent: &Metainfo, bytes: &mut Proven) -> Result<()> {
 /// The payload, or an entry of it, is refused for good.
 fn refuse(thing: &[u8], cause: impl Display) -> Error {
     Error::new(Exit::Payload, "unpack", format!("`{}`", escaped(thing)), cause)
-        .hint("publish a corrected one; or correct the app's settings, and it is tried again")
+        .hint("publish a corrected one")
+}
+
+/// The same because of a setting of the app: its cause names the setting.
+fn refuse_as_set(thing: &[u8], cause: impl Display) -> Error {
+    refuse(thing, cause)
+        .hint("publish a corrected one; or correct that setting of the app, and it is tried again")
 }
 
 /// An error that came out of a stream of `thing`: one of our own that went through it, the
