@@ -125,8 +125,16 @@ next release, lets the newest that landed go live. Older ones that landed meanwh
 Removes the oldest releases beyond `keep` of the configuration. Every deploy and sweep does the \
 same; type it to free space now, or with `--keep` to go further once.
 
-It never removes what is live, where `rollback` would go, what is staged or on trial, what was \
-adopted or has no record, nor what ceased to be live within `linger`. Downloads stay: the next \
+Bad releases do not count for `keep`. Whatever it says, these stay:
+
+  what is live, what that came from, and where `rollback` would go
+  what `previous` names
+  what is staged, on trial, or named by an unfinished decision
+  what ceased to be live within `linger`
+  the newest bad release, for study
+  what was adopted or has no record
+
+While `current` is not Seedship's nothing goes. Downloads stay: the next \
 sweep removes those of pruned releases, where `downloads` says so. A pruned release does not come \
 back by itself; its tree can come back under a new version.
 
