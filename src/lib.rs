@@ -4,6 +4,7 @@
 //! file (`tests/layers.rs` holds that). Read [`deploy`] first: it is the story the rest serves.
 
 // nouns
+pub mod bounded;
 pub mod config;
 pub mod error;
 pub mod manifest;

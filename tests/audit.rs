@@ -9,10 +9,14 @@ use crate::{
 use lab::{Kind, Lab, Tree, as_root, site, skip};
 use serde_json::Value;
 use std::{
+    ffi::OsStr,
     fmt::Write as _,
     fs::{self, File},
     io::{BufWriter, Write as _},
-    os::unix::fs::{PermissionsExt, chown, symlink},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{PermissionsExt, chown, lchown, symlink},
+    },
     path::{Path, PathBuf},
     process::Command,
 };
@@ -54,7 +58,7 @@ fn found(json: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_kind_of_payload_is_as_it_was_unpacked() {
+fn in_no_kind_of_payload_anything_differs() {
     let lab = Lab::new().unwrap();
     let apps = Kind::ALL.map(|kind| {
         let name = format!("{kind:?}").to_lowercase();
@@ -77,7 +81,7 @@ fn every_kind_of_payload_is_as_it_was_unpacked() {
         assert_eq!(run.code, 0, "{app}: {run:?}\n{}", host.log().join("\n"));
         let before = host.listing(&app);
         let told = host.good(&["audit", &app]);
-        assert!(told.starts_with(&format!("{app}: 1.0, live, is as it was unpacked\n")), "{told}");
+        assert!(told.starts_with(&format!("{app}: 1.0, live: nothing differs\n")), "{told}");
         let json = host.json(&["audit", &app, "1.0"]);
         let held = match kind {
             Kind::Plain => [1, 0, 0],
@@ -132,6 +136,7 @@ fn spoiled(host: &Host<'_>) {
     fs::write(at(host, "index.html"), "It burns.").unwrap();
     chmod(&at(host, "bin/task"), 0o4755);
     chmod(&at(host, "cache"), 0o777);
+    chmod(&at(host, ""), 0o777);
     fs::remove_file(at(host, "pages/page-8.html")).unwrap();
     fs::remove_file(at(host, "pages/page-9.html")).unwrap();
     fifo(&at(host, "pages/page-9.html"));
@@ -308,6 +313,70 @@ fn a_hundred_thousand_extra_files_are_all_told() {
     assert!(peak <= MOST, "{} MiB", peak >> 20);
     let screen = host.run(&["audit", "shop"]).stdout;
     assert!(screen.contains("\n… and 99950 more: --json has all\n"), "{screen}");
+}
+
+/// Whoever may write into a release chooses the names: the longest that a directory takes, of bytes
+/// that are four characters each when they are told.
+#[test]
+fn long_names_take_no_more_memory_than_short_ones() {
+    let lab = Lab::new().unwrap();
+    let host = landed(&lab, "", &site::small("1.0"));
+    let mut name = [0x01; 251];
+    for number in 0..100_000 {
+        name[..5].copy_from_slice(format!("{number:05}").as_bytes());
+        File::create(at(&host, "cache").join(OsStr::from_bytes(&name))).unwrap();
+    }
+    let (code, peak, json) = measured(&lab, &host);
+    assert_eq!((code, &json["extra"]), (65, &100_000.into()));
+    let (kept, omitted) = (found(&json).len() as u64, json["omitted"].as_u64().unwrap());
+    assert_eq!(kept + omitted, 100_000);
+    assert!(kept > 10_000 && peak <= MOST, "{kept} kept, {} MiB", peak >> 20);
+}
+
+/// A network file system whose server is gone would hold whoever reads it.
+#[test]
+fn what_is_mounted_on_an_entry_is_told_and_not_entered() {
+    let lab = Lab::new().unwrap();
+    let host = landed(&lab, "", &site::small("1.0"));
+    let pages = at(&host, "pages");
+    // In a mount namespace of its own: nothing of it stays.
+    let mounted = |mount: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c"]).arg(format!("{mount} && exec \"$@\"")).arg("sh");
+        command.arg(crate::host::SEEDSHIP).args(["audit", "shop", "1.0", "--json"]);
+        Run::of(command.env("SEEDSHIP_CONFIG", host.config()).output().unwrap())
+    };
+    let tmpfs = mounted(&format!("mount -t tmpfs none '{}'", pages.display()));
+    let bind = mounted(&format!("mount --bind '{0}' '{0}'", pages.display()));
+    if tmpfs.stdout.is_empty() || bind.stdout.is_empty() {
+        return skip("this user cannot mount anything");
+    }
+    for run in [tmpfs, bind] {
+        let json: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((run.code, found(&json)), (65, vec!["changed pages".to_owned()]));
+        assert_eq!(json["findings"][0]["differs"][0]["found"], "mount");
+    }
+}
+
+#[test]
+fn what_another_user_owns_is_a_finding() {
+    if !as_root() {
+        return skip("only root can give files away");
+    }
+    let lab = Lab::new().unwrap();
+    let host = landed(&lab, "", &site::small("1.0"));
+    chown(at(&host, "index.html"), Some(1), None).unwrap();
+    lchown(at(&host, "assets/latest.css"), Some(1), None).unwrap();
+    chown(at(&host, "cache"), Some(1), None).unwrap();
+    let (code, json) = audited(&host);
+    let expected = ["changed assets/latest.css", "changed cache", "changed index.html"];
+    assert_eq!((code, found(&json)), (65, expected.map(String::from).to_vec()));
+    for finding in json["findings"].as_array().unwrap() {
+        let differs = serde_json::json!([{"what": "owner", "expected": 0, "found": 1}]);
+        assert_eq!(finding["differs"], differs);
+    }
+    let told = host.run(&["audit", "shop"]).stdout;
+    assert!(told.contains("\nchanged  owner daemon, was root  cache\n"), "{told}");
 }
 
 /// Manifests of a quarter of a million files in a hundred directories, of which only the

@@ -410,17 +410,84 @@ fn the_script_leaves_nothing_behind_and_nothing_of_others_alone() {
     assert_eq!(script(machine, "stop eth0").status.code(), Some(0));
     assert_eq!(picture(), theirs);
 
-    // What fails half-way leaves nothing of ours.
-    let run = script(machine, "start eth0 --up 10mbit --local 10.1.0.0/99");
-    assert_eq!(run.status.code(), Some(69));
-    assert!(String::from_utf8_lossy(&run.stderr).contains("now nothing is capped"), "{run:?}");
-    assert_eq!(picture(), theirs);
+    // Their place alone, without a filter in it, is theirs too.
+    said("tc", "filter del dev eth0 egress pref 7");
+    let empty = picture();
+    let Some(()) = kernel_caps(machine, "--up 10mbit") else { return };
+    assert_eq!(script(machine, "stop eth0").status.code(), Some(0));
+    assert_eq!(picture(), empty);
+}
+
+#[test]
+fn what_is_wrong_leaves_the_cap_as_it_is() {
+    let lab = Lab::new().unwrap();
+    let Some(racks) = racks(&lab) else { return };
+    let machine = &racks.near;
+    let Some(()) = kernel_caps(machine, "--up 10mbit --local 10.1.0.0/16") else { return };
+    let picture = || {
+        let said = |program: &str, args: &str| {
+            let run = machine.command(program).args(args.split(' ')).output().unwrap();
+            String::from_utf8_lossy(&run.stdout).into_owned()
+        };
+        let links = said("ip", "-o -brief link");
+        (links, said("tc", "filter show dev eth0 egress"), said("tc", "qdisc show"))
+    };
+    let capped = picture();
+    let networks = [
+        ("300.1.1.1", 64),
+        ("999.1.1.1/77", 64),
+        ("10.1.0.0/33", 64),
+        ("fd5e::/129", 64),
+        // What only the kernel's own reader can tell.
+        ("fd5e::1::2/64", 69),
+    ];
+    for (network, code) in networks {
+        let run = script(machine, &format!("start eth0 --up 20mbit --local {network}"));
+        assert_eq!(run.status.code(), Some(code), "{network} {run:?}");
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(code == 64 || said.contains("; nothing was changed\n"), "{said}");
+        assert_eq!(picture(), capped, "{network}");
+    }
+}
+
+/// As a unit that is bound to the interface stops: once that is gone.
+#[test]
+fn the_device_of_an_interface_that_is_gone_goes_too() {
+    let lab = Lab::new().unwrap();
+    let Some(racks) = racks(&lab) else { return };
+    let machine = &racks.near;
+    let ip = |args: &str| {
+        let run = machine.command("ip").args(args.split(' ')).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+        String::from_utf8_lossy(&run.stdout).into_owned()
+    };
+    let links = || ip("-o -brief link");
+    let Some(()) = kernel_caps(machine, "--up 10mbit") else { return };
+    let other = links();
+    ip("link add name leaving0 type ifb");
+    assert_eq!(script(machine, "start leaving0 --up 1mbit --down 1mbit").status.code(), Some(0));
+    ip("link del dev leaving0");
+    assert_ne!(links(), other, "our devices are still there");
+    let run = script(machine, "stop leaving0");
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
+    assert_eq!(links(), other, "and those of another interface stay");
+    // Nothing is left that it could be about.
+    assert_eq!(script(machine, "stop leaving0").status.code(), Some(66));
+    // One that came again has another number.
+    ip("link add name leaving0 type ifb");
+    assert_eq!(script(machine, "start leaving0 --up 1mbit").status.code(), Some(0));
+    ip("link del dev leaving0");
+    ip("link add name leaving0 type ifb");
+    assert_eq!(script(machine, "start leaving0 --up 1mbit").status.code(), Some(0));
+    assert_eq!(script(machine, "stop leaving0").status.code(), Some(0));
+    ip("link del dev leaving0");
+    assert_eq!(links(), other);
 }
 
 #[test]
 fn the_script_says_what_is_wrong_and_how_to_write_it() {
     let script = lab::workspace().join("packaging/sbin/seedship-bandwidth");
-    let usage: [&[&str]; 10] = [
+    let usage: [&[&str]; 12] = [
         &[],
         &["go", "eth0"],
         &["start"],
@@ -428,6 +495,8 @@ fn the_script_says_what_is_wrong_and_how_to_write_it() {
         &["start", "lo", "--up"],
         &["start", "lo", "--up", "10"],
         &["start", "lo", "--up", "1mbit", "--local", "everything"],
+        &["start", "lo", "--up", "1mbit", "--local", "300.1.1.1"],
+        &["start", "lo", "--up", "1mbit", "--local", "10.0.0.0/33"],
         &["start", "lo", "--up", "1mbit", "--port", "65536"],
         &["start", "lo", "--fast", "1mbit"],
         &["stop", "lo", "--up", "1mbit"],
@@ -440,6 +509,8 @@ fn the_script_says_what_is_wrong_and_how_to_write_it() {
     }
     let run = lab::as_ordinary_user(&script).args(["stop", "lo"]).output().unwrap();
     assert_eq!(run.status.code(), Some(77), "{run:?}");
+    let run = lab::as_ordinary_user(&script).args(["status", "lo"]).output().unwrap();
+    assert_eq!(run.status.code(), Some(3), "whoever may look may ask: {run:?}");
     let help = Command::new(&script).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.starts_with("Caps ") && help.ends_with("77 not root.\n"), "{help}");

@@ -12,7 +12,8 @@ use std::{
 };
 
 /// Import one another.
-const NOUNS: &[&str] = &["config", "error", "event", "manifest", "release", "signature", "table"];
+const NOUNS: &[&str] =
+    &["bounded", "config", "error", "event", "manifest", "release", "signature", "table"];
 /// Import nouns; no door opens another.
 const DOORS: &[&str] = &["disk", "scgi", "process", "checkpoint"];
 /// Import doors, nouns, and the types of stages to their left.

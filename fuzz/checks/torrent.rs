@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use metainfo::amend::set_key;
 use metainfo::bencode::Item;
-use metainfo::{AuthError, Authentic, InfoHash, Metainfo};
+use metainfo::{AuthError, Authentic, InfoHash, MAX_PADDING, Metainfo};
 
 /// Reads the bytes and holds every promise of [`Metainfo`] against them.
 pub(crate) fn check(bytes: &[u8]) {
@@ -55,6 +55,9 @@ fn sizes(torrent: &Metainfo) {
     let total = torrent.total_length();
     assert!(i64::try_from(total).is_ok());
     assert_eq!(torrent.files().iter().map(|f| u128::from(f.length)).sum::<u128>(), total.into());
+    let padding = || torrent.files().iter().filter(|file| file.attr.padding);
+    assert!(padding().all(|file| file.length < torrent.piece_length()));
+    assert!(padding().map(|file| file.length).sum::<u64>() <= MAX_PADDING);
     let pieces = torrent.pieces().len();
     assert_eq!((0..pieces).map(|index| torrent.piece_size(index)).sum::<u64>(), total);
     assert!((0..pieces).all(|index| torrent.piece_size(index) > 0));

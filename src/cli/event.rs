@@ -7,6 +7,7 @@ use super::{
     user::{self, Children, Work},
 };
 use crate::{
+    bounded::{self, Unread},
     config::Config,
     deploy::{self, Env, Identified, Job, Source, Subject},
     error::{Context, Error, Exit, Result, quoted},
@@ -16,7 +17,7 @@ use crate::{
 };
 use metainfo::InfoHash;
 use serde_json::{Value, json};
-use std::{ffi::OsString, fs::File, io::Read, path::Path, time::Duration};
+use std::{ffi::OsString, path::Path, time::Duration};
 
 /// How long a download is asked for that rtorrent does not know yet: a magnet link's real torrent
 /// appears a moment after its event.
@@ -122,16 +123,17 @@ fn asked(config: &Config) -> Asked<'_> {
 /// With everything given, no connection is made.
 fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
     let limit = config.torrent_limit();
-    let mut content = Vec::new();
-    let file = File::open(torrent).on("read", torrent)?;
-    // What says that it has no size, as a device or a pipe does, is bounded too.
-    file.take(limit.saturating_add(1)).read_to_end(&mut content).on("read", torrent)?;
-    if content.len() as u64 > limit {
-        let cause = format!("it is too large: limits.torrent is {limit} bytes");
-        return Err(Error::new(Exit::Payload, "read", quoted(torrent), cause)
-            .hint("raise it in the configuration if the torrent is right")
-            .unrecorded());
-    }
+    let refused = |cause: String, hint| {
+        Error::new(Exit::Payload, "read", quoted(torrent), cause).hint(hint).unrecorded()
+    };
+    let content = bounded::read(torrent, limit).map_err(|why| match why {
+        Unread::Io(e) => Error::io("read", torrent, &e),
+        Unread::Not(_) => refused(why.to_string(), "name the .torrent file itself"),
+        Unread::Larger(_) => refused(
+            format!("it is too large: limits.torrent is {limit} bytes"),
+            "raise it in the configuration if the torrent is right",
+        ),
+    })?;
     let payload = std::path::absolute(payload).on("find", payload)?;
     Ok(Found { torrent: content, payload, complete: true, reachable: false })
 }

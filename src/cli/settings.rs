@@ -2,12 +2,12 @@
 
 use super::{args::Settings, output::Output};
 use crate::{
-    config::{self, Config, Fragment},
-    error::{Context, Error, Exit, Result},
+    config::{self, Config},
+    error::{Error, Exit, Result},
     report,
 };
 use serde_json::json;
-use std::{fs, path::Path};
+use std::path::Path;
 
 pub(super) fn run(command: &Settings, path: &Path, output: &Output) -> Result<u8> {
     match command {
@@ -27,21 +27,19 @@ pub(super) fn run(command: &Settings, path: &Path, output: &Output) -> Result<u8
 fn check(path: &Path, file: Option<&Path>, output: &Output) -> Result<u8> {
     let (checked, fragments) = match file {
         None => (path, config::read(path)?),
-        Some(file) => {
-            let text = fs::read_to_string(file).on("read", file)?;
-            (file, vec![Fragment { path: file.to_owned(), text }])
+        Some(file) => (file, config::read_alone(file)?),
+    };
+    let faults = match Config::check(&fragments) {
+        Ok(config) => {
+            let apps: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
+            let text = format!("{} is good: {} app(s)", checked.display(), apps.len());
+            output.answer(text, &json!({"file": checked, "apps": apps, "faults": []}));
+            return Ok(Exit::Done.code());
         }
+        Err(faults) => faults,
     };
-    let config = Config::merge(fragments)?;
-    let faults: Vec<&Error> = config.faults().collect();
-    let Some(first) = faults.first() else {
-        let apps: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
-        let text = format!("{} is good: {} app(s)", checked.display(), apps.len());
-        output.answer(text, &json!({"file": checked, "apps": apps, "faults": []}));
-        return Ok(Exit::Done.code());
-    };
-    let text: Vec<String> = faults.iter().map(|fault| report::for_people(fault)).collect();
-    let objects: Vec<_> = faults.iter().map(|fault| report::in_json(fault)).collect();
+    let text: Vec<String> = faults.iter().map(report::for_people).collect();
+    let objects: Vec<_> = faults.iter().map(report::in_json).collect();
     output.answer(text.join("\n"), &json!({"file": checked, "faults": objects}));
-    Ok(first.exit.code())
+    Ok(faults.first().map_or(Exit::Config, |first| first.exit).code())
 }

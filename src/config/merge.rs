@@ -41,6 +41,8 @@ struct Merged<'f> {
     claims: BTreeMap<String, Claim<'f>>,
     /// Who wrote a key of a section, and where.
     keys: BTreeMap<(&'static str, String), (Source<'f>, usize)>,
+    /// What is wrong for every app.
+    faults: Vec<Error>,
 }
 
 impl Config {
@@ -50,18 +52,34 @@ impl Config {
     /// 78 for what concerns every app: the main file is no TOML, `[rtorrent]` or `[log]` is wrong,
     /// a key does not exist. See [`Config::faults`] for the rest.
     pub fn merge(fragments: Vec<Fragment>) -> Result<Self> {
+        Self::judge(&fragments).map_err(|mut faults| faults.remove(0))
+    }
+
+    /// The same, with everything that is wrong.
+    ///
+    /// # Errors
+    /// At least one fault, what concerns every app first.
+    pub fn check(fragments: &[Fragment]) -> Result<Self, Vec<Error>> {
+        let config = Self::judge(fragments)?;
+        let faults: Vec<Error> = config.faults().cloned().collect();
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    /// The configuration, or if it is broken as a whole, everything that is wrong with it.
+    fn judge(fragments: &[Fragment]) -> Result<Self, Vec<Error>> {
         let mut merged = Merged::default();
         let mut unreadable = Vec::new();
         for (number, fragment) in fragments.iter().enumerate() {
             let source = Source { path: &fragment.path, text: &fragment.text };
             match parse(source) {
-                Ok(document) => merged.add(source, document)?,
-                Err(error) if number == 0 => return Err(error),
+                Ok(document) => merged.add(source, document),
+                Err(error) if number == 0 => merged.faults.push(error),
                 Err(error) => unreadable.push(error),
             }
         }
         refuse_shared_roots(&mut merged.claims);
-        let rtorrent = trust::rtorrent(merged.rtorrent, merged.scgi)?;
+        let mut faults = merged.faults;
+        let rtorrent = trust::rtorrent(merged.rtorrent, merged.scgi);
         let (mut apps, mut broken) = (Vec::new(), Vec::new());
         for (name, Claim { root, patterns, app, .. }) in merged.claims {
             match app {
@@ -69,7 +87,17 @@ impl Config {
                 Err(error) => broken.push(Broken { name, root, patterns, error }),
             }
         }
-        Ok(Self { rtorrent, log: trust::log(merged.log), apps, broken, unreadable })
+        match rtorrent {
+            Ok(rtorrent) if faults.is_empty() => {
+                Ok(Self { rtorrent, log: trust::log(merged.log), apps, broken, unreadable })
+            }
+            judged => {
+                faults.extend(judged.err());
+                faults.extend(unreadable);
+                faults.extend(broken.into_iter().map(|broken| broken.error));
+                Err(faults)
+            }
+        }
     }
 }
 
@@ -83,28 +111,36 @@ fn parse(source: Source<'_>) -> Result<Spanned<DeTable<'_>>> {
 }
 
 impl<'f> Merged<'f> {
-    fn add(&mut self, source: Source<'f>, document: Spanned<DeTable<'f>>) -> Result<()> {
+    fn add(&mut self, source: Source<'f>, document: Spanned<DeTable<'f>>) {
         let whole = document.span();
         let mut document = document.into_inner();
         let apps = document.remove("apps");
         for section in SPREAD {
             if let Some(DeValue::Table(table)) = document.get(section).map(Spanned::get_ref) {
-                self.note_keys(section, table, source)?;
+                let noted = self.note_keys(section, table, source);
+                self.faults.extend(noted.err());
             }
         }
-        let rest = Deserializer::from(Spanned::new(whole.clone(), document));
-        let file =
-            written::File::deserialize(rest).map_err(|error| source.refused(&error, &whole))?;
-        self.overlay(source, file);
-        let Some(apps) = apps else { return Ok(()) };
+        // Each key by itself: a wrong one hides no other.
+        for (key, value) in document {
+            let one = DeTable::from_iter([(key, value)]);
+            let one = Deserializer::from(Spanned::new(whole.clone(), one));
+            match written::File::deserialize(one) {
+                Ok(file) => self.overlay(source, file),
+                Err(error) => self.faults.push(source.refused(&error, &whole)),
+            }
+        }
+        let Some(apps) = apps else { return };
         let at = apps.span();
         match apps.into_inner() {
             DeValue::Table(tables) => {
                 tables.into_iter().for_each(|(name, table)| self.claim(source, &name, table))
             }
-            _ => return Err(source.error(&at, "`apps` is a table of apps: write [apps.NAME]")),
+            _ => {
+                let cause = "`apps` is a table of apps: write [apps.NAME]";
+                self.faults.push(source.error(&at, cause));
+            }
         }
-        Ok(())
     }
 
     /// Remembers who wrote which key.

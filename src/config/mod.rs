@@ -25,7 +25,7 @@ pub use app::{
     Activate, App, Case, Downloads, Facility, Limits, Log, Mode, Rtorrent, Run, Scgi, Shared, Trust,
 };
 pub use pattern::{Pattern, Placeholder};
-pub use read::read;
+pub use read::{read, read_alone};
 
 use crate::{
     error::{Error, Exit, Result, escaped},

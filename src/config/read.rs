@@ -1,12 +1,18 @@
 //! Reads the files of a configuration, and does nothing else: the only place in this room that
-//! touches the disk, by plain `std::fs`, before any lock is taken or any root is opened.
+//! touches the disk, before any lock is taken or any root is opened.
 
 use super::Fragment;
-use crate::error::{Context, Error, Exit, Result, quoted};
+use crate::{
+    bounded::{self, Unread},
+    error::{Context, Error, Exit, Result, quoted},
+};
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
+
+/// The largest file that is read: some ten thousand apps.
+const LARGEST: u64 = 4 << 20;
 
 /// The main file and `config.d/*.toml` beside it, in byte order of their names.
 ///
@@ -15,17 +21,26 @@ use std::{
 /// is told as a file that cannot be parsed.
 ///
 /// # Errors
-/// 78 if there is no main file; 77 or 74 if a file or the directory cannot be read.
+/// 78 if there is no main file, or a file is no regular one or larger than 4 MiB; 77 or 74 if a file
+/// or the directory cannot be read.
 pub fn read(main: &Path) -> Result<Vec<Fragment>> {
-    let mut fragments = vec![fragment(main).map_err(|cause| unread(main, &cause))?];
+    let mut fragments = vec![fragment(main).map_err(|why| unread(main, why))?];
     for path in beside(main)? {
-        fragments.push(fragment(&path).on("read", &path)?);
+        fragments.push(fragment(&path).map_err(|why| refused(&path, why))?);
     }
     Ok(fragments)
 }
 
-fn fragment(path: &Path) -> io::Result<Fragment> {
-    let text = String::from_utf8(fs::read(path)?).unwrap_or_else(|error| {
+/// One file alone, be it the main one or another.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_alone(file: &Path) -> Result<Vec<Fragment>> {
+    fragment(file).map(|fragment| vec![fragment]).map_err(|why| refused(file, why))
+}
+
+fn fragment(path: &Path) -> std::result::Result<Fragment, Unread> {
+    let text = String::from_utf8(bounded::read(path, LARGEST)?).unwrap_or_else(|error| {
         let good = error.utf8_error().valid_up_to();
         String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned() + "\0"
     });
@@ -51,19 +66,29 @@ fn beside(main: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.into_iter().map(|name| directory.join(name)).collect())
 }
 
-fn unread(main: &Path, cause: &io::Error) -> Error {
-    let (cause, hint) = match cause.kind() {
-        io::ErrorKind::NotFound => (
-            "there is no such file",
-            "write one, or name another with `--config FILE` or $SEEDSHIP_CONFIG".to_owned(),
-        ),
-        io::ErrorKind::IsADirectory => (
-            "it is a directory",
-            format!("name the file in it, as {}", quoted(main.join("config.toml"))),
-        ),
-        _ => return Error::io("read", main, cause),
-    };
-    Error::new(Exit::Config, "read", quoted(main), cause).hint(hint).unrecorded()
+fn unread(main: &Path, why: Unread) -> Error {
+    match why {
+        Unread::Io(e) if e.kind() == io::ErrorKind::NotFound => {
+            wrong(main, "there is no such file")
+                .hint("write one, or name another with `--config FILE` or $SEEDSHIP_CONFIG")
+        }
+        why => refused(main, why),
+    }
+}
+
+fn refused(path: &Path, why: Unread) -> Error {
+    match why {
+        Unread::Io(e) => Error::io("read", path, &e),
+        Unread::Not(_) if path.is_dir() => wrong(path, "it is a directory")
+            .hint(format!("name the file in it, as {}", quoted(path.join("config.toml")))),
+        Unread::Not(_) | Unread::Larger(_) => {
+            wrong(path, why).hint("a configuration is a text file: is this the one that was meant?")
+        }
+    }
+}
+
+fn wrong(path: &Path, cause: impl fmt::Display) -> Error {
+    Error::new(Exit::Config, "read", quoted(path), cause).unrecorded()
 }
 
 #[cfg(test)]
@@ -94,6 +119,46 @@ mod tests {
         let error = read(at.path()).unwrap_err();
         assert_eq!((error.exit, error.cause.as_str()), (Exit::Config, "it is a directory"));
         assert!(error.hint.unwrap().ends_with("/config.toml`"));
+    }
+
+    /// Also in `config.d`, and by itself: whoever waits for a pipe or reads a device to its end
+    /// deploys nothing any more.
+    #[test]
+    fn only_a_regular_file_of_some_size_is_read() {
+        let at = tempfile::tempdir().unwrap();
+        let main = at.path().join("config.toml");
+        let odd = at.path().join("config.d/odd.toml");
+        fs::create_dir(at.path().join("config.d")).unwrap();
+        let said = |error: Error| {
+            assert!(error.exit == Exit::Config && error.hint.is_some(), "{error}");
+            error.cause
+        };
+        let make: [(fn(&Path), &str); 3] = [
+            (
+                |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+                "it is a pipe, not a regular file",
+            ),
+            (
+                |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+                "it is a device, not a regular file",
+            ),
+            (
+                |path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
+                "it is larger than 4194304 bytes",
+            ),
+        ];
+        for (make, cause) in make {
+            make(&main);
+            assert_eq!(said(read(&main).unwrap_err()), cause);
+            assert_eq!(said(read_alone(&main).unwrap_err()), cause);
+            fs::remove_file(&main).unwrap();
+            fs::write(&main, "").unwrap();
+            make(&odd);
+            assert_eq!(said(read(&main).unwrap_err()), cause);
+            fs::remove_file(&odd).unwrap();
+            fs::remove_file(&main).unwrap();
+        }
+        assert_eq!(said(read_alone(at.path()).unwrap_err()), "it is a directory");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! [`Disk`] over the kernel: system calls relative to one open directory.
 
-use super::{Disk, Kind, Renamed, Space};
-use crate::error::{Context, Error, Exit, Result, escaped, quoted};
+use super::{Disk, Kind, LARGEST, Renamed, Space};
+use crate::{
+    bounded::{self, Unread},
+    error::{Context, Error, Exit, Result, escaped, quoted},
+};
 use nix::{
     dir::Dir,
     errno::Errno,
@@ -124,6 +127,60 @@ impl Kernel {
         self.place.join(path)
     }
 
+    /// Opens a regular file to be read, without following a link on the way: root reads here too,
+    /// and a link would have it read what is its own. `None` if nothing is there.
+    fn open_to_read(&self, path: &str) -> Result<Option<File>> {
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut at: Option<OwnedFd> = None;
+        let walked = above.split('/').filter(|part| !part.is_empty()).try_for_each(|part| {
+            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let from = at.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
+            let next = openat(from, part, flags, Mode::empty())?;
+            at = Some(next);
+            Ok(())
+        });
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let opened = walked.and_then(|()| {
+            let from = at.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
+            openat(from, name, flags | OFlag::O_CLOEXEC, Mode::empty()).map(File::from)
+        });
+        let file = match opened {
+            Ok(file) => file,
+            Err(Errno::ENOENT) => return Ok(None),
+            // A descriptor of a link itself is no directory.
+            Err(Errno::ELOOP | Errno::ENOTDIR) if self.is_behind_a_link(path)? => {
+                let cause = "it is, or lies behind, a symbolic link";
+                return Err(Error::new(Exit::Io, "read", quoted(self.full(path)), cause)
+                    .hint("nothing below .seedship may be a link: put there what it leads to"));
+            }
+            Err(Errno::ENOTDIR) => return Ok(None),
+            Err(e) => return Err(Error::io("read", self.full(path), &e.into())),
+        };
+        match file.metadata().on("read", self.full(path))?.is_file() {
+            true => Ok(Some(file)),
+            false => Err(self.unread(path, Unread::Not("something else"))),
+        }
+    }
+
+    /// Whether a path or one of the directories above it is a link.
+    fn is_behind_a_link(&self, path: &str) -> Result<bool> {
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        for end in ends {
+            if self.kind(&path[..end])? == Some(Kind::Link) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn unread(&self, path: &str, why: Unread) -> Error {
+        match why {
+            Unread::Io(e) => Error::io("read", self.full(path), &e),
+            why => Error::new(Exit::Io, "read", quoted(self.full(path)), why)
+                .hint("seedship did not write it: move it away"),
+        }
+    }
+
     fn open_at(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
         openat(&self.root, here(path), flags | OFlag::O_CLOEXEC, FILE_MODE)
     }
@@ -204,15 +261,19 @@ impl Disk for Kernel {
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let mut file = match self.open_at(path, flags) {
-            Ok(fd) => File::from(fd),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-            Err(e) => return Err(Error::io("read", self.full(path), &e.into())),
-        };
+        let Some(file) = self.open_to_read(path)? else { return Ok(None) };
+        bounded::read_open(file, LARGEST).map(Some).map_err(|why| self.unread(path, why))
+    }
+
+    fn read_end(&self, path: &str, most: u64) -> Result<Option<(Vec<u8>, bool)>> {
+        let Some(mut file) = self.open_to_read(path)? else { return Ok(None) };
+        let length = file.metadata().on("read", self.full(path))?.len();
+        let begin = length.saturating_sub(most);
+        file.seek(SeekFrom::Start(begin)).on("read", self.full(path))?;
+        // What is added meanwhile is left for the next time.
         let mut content = Vec::new();
-        file.read_to_end(&mut content).on("read", self.full(path))?;
-        Ok(Some(content))
+        file.take(length - begin).read_to_end(&mut content).on("read", self.full(path))?;
+        Ok(Some((content, begin == 0)))
     }
 
     fn read_link(&self, path: &str) -> Result<Option<String>> {
@@ -436,6 +497,43 @@ mod tests {
         assert_eq!(disk.kind("next").unwrap(), Some(Kind::Directory));
         assert_eq!(disk.read_link("current").unwrap().as_deref(), Some("releases/1"));
         assert_eq!(disk.read_link("next").unwrap(), None);
+    }
+
+    /// Whoever may write into a root may put anything where something is read, and root reads too.
+    #[test]
+    fn only_a_regular_file_below_the_root_is_read_and_within_its_bound() {
+        let (dir, disk) = disk();
+        let outside = tempfile::tempdir().unwrap();
+        fs::create_dir(outside.path().join("records")).unwrap();
+        fs::write(outside.path().join("records/secret"), "root:x").unwrap();
+        let at = |path: &str| dir.path().join(path);
+        let link = |to: &Path, path: &str| std::os::unix::fs::symlink(to, at(path)).unwrap();
+        let refused = |path: &str| {
+            let end = disk.read_end(path, 9).unwrap_err().cause;
+            assert_eq!(disk.read(path).unwrap_err().cause, end);
+            end
+        };
+        fs::create_dir(at("own")).unwrap();
+        fs::write(at("own/file"), "x").unwrap();
+        assert_eq!(disk.read("own/file").unwrap().unwrap(), b"x");
+        for gone in ["own/none", "none/none", "own/file/none"] {
+            assert_eq!(disk.read(gone).unwrap(), None, "{gone}");
+        }
+        let cause = "it is, or lies behind, a symbolic link";
+        link(outside.path(), ".seedship");
+        link(&outside.path().join("records"), "own/records");
+        link(&outside.path().join("records/secret"), "own/secret");
+        for path in [".seedship/records/secret", "own/records/secret", "own/secret"] {
+            assert_eq!(refused(path), cause, "{path}");
+        }
+        nix::unistd::mkfifo(&at("own/pipe"), Mode::S_IRWXU).unwrap();
+        assert_eq!(refused("own/pipe"), "it is something else, not a regular file");
+        File::create(at("own/large")).unwrap().set_len(1 << 40).unwrap();
+        let cause = disk.read("own/large").unwrap_err().cause;
+        assert_eq!(cause, "it is larger than 1048576 bytes");
+        let (end, whole) = disk.read_end("own/large", 9).unwrap().unwrap();
+        assert_eq!((end, whole), (vec![0; 9], false));
+        assert_eq!(disk.read_end("own/file", 1).unwrap().unwrap(), (b"x".to_vec(), true));
     }
 
     #[test]

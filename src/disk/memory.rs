@@ -267,6 +267,13 @@ impl Disk for Memory {
         }))
     }
 
+    fn read_end(&self, path: &str, most: u64) -> Result<Option<(Vec<u8>, bool)>> {
+        Ok(self.read(path)?.map(|content| {
+            let cut = content.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+            (content[cut..].to_vec(), cut == 0)
+        }))
+    }
+
     fn read_link(&self, path: &str) -> Result<Option<String>> {
         self.alive()?;
         Ok(self.node(path).and_then(|node| match node {

@@ -17,6 +17,9 @@ pub use kernel::Kernel;
 use crate::error::Result;
 use std::{path::Path, time::Duration};
 
+/// The largest file that is read whole, in bytes: a record has about a thousand.
+pub const LARGEST: u64 = 1 << 20;
+
 /// What stands at a path, links not followed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -59,8 +62,11 @@ pub trait Disk {
     /// The names in a directory, in byte order, without those that are not UTF-8 (none is ours);
     /// empty if there is no such directory.
     fn list(&self, path: &str) -> Result<Vec<String>>;
-    /// A file's content, or `None` if it is not there.
+    /// A file's content, or `None` if it is not there. No link is followed on the way, nothing but a
+    /// regular file is read, and none that is larger than [`LARGEST`].
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
+    /// At most the last `most` bytes of a file, and whether those are all; else the same.
+    fn read_end(&self, path: &str, most: u64) -> Result<Option<(Vec<u8>, bool)>>;
     /// A link's text, or `None` if no link is there. What is not UTF-8 comes back escaped.
     fn read_link(&self, path: &str) -> Result<Option<String>>;
     /// Free space.

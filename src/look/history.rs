@@ -20,6 +20,8 @@ pub struct Events {
     pub app: String,
     /// What happened.
     pub events: Vec<Event>,
+    /// How many lines of the log are no event.
+    pub unreadable: u64,
 }
 
 /// One event.
@@ -57,17 +59,30 @@ impl From<Entry> for Event {
 pub fn history(app: &App, lines: usize) -> Result<Events> {
     let owner = process::owner_of(&app.root)?;
     let read = Kernel::open(&app.root).and_then(|disk| History::of(&disk).read());
-    let mut entries = read.map_err(|error| readable_by(&owner, error))?;
+    let log = read.map_err(|error| readable_by(&owner, error))?;
+    let (mut entries, unreadable) = (log.entries, log.unreadable);
     entries.drain(..entries.len().saturating_sub(lines));
-    Ok(Events { app: app.name.clone(), events: entries.into_iter().map(Event::from).collect() })
+    let events = entries.into_iter().map(Event::from).collect();
+    Ok(Events { app: app.name.clone(), events, unreadable })
 }
 
 /// Below a time, where the event begins.
 const BELOW: &str = "                      ";
 
 impl Events {
-    /// For people: a table, or one line if nothing is known.
+    /// For people: a table, or one line if nothing is known; how much of the log is no event.
     pub fn screen(&self) -> String {
+        let events = self.events_told();
+        let lines = match self.unreadable {
+            0 => return events,
+            1 => "1 line is no event and was".to_owned(),
+            more => format!("{more} lines are no events and were"),
+        };
+        let events = events.trim_end_matches('\n');
+        format!("{events}\n… {lines} passed over: look into .seedship/history.jsonl\n")
+    }
+
+    fn events_told(&self) -> String {
         if self.events.is_empty() {
             return format!("{}: nothing is written in its history", self.app);
         }

@@ -495,4 +495,18 @@ TIME                  EVENT   VERSION  FROM  BY  NOTE
     let json = serde_json::to_value(&events).unwrap();
     assert_eq!(json["events"][0]["at"], "1970-01-01T00:00:02Z");
     assert_eq!(history(root.app(), 0).unwrap().events, []);
+    assert_eq!(events.unreadable, 0, "the last line may be torn");
+    // What is no event in the middle is counted, whatever is asked for.
+    let garbage = format!("{{\"at\":0}}\n\n\u{7f}garbage\n{lines}");
+    fs::write(root.path(".seedship/history.jsonl"), garbage).unwrap();
+    let events = history(root.app(), 2).unwrap();
+    assert_eq!(events.unreadable, 2);
+    let line = "… 2 lines are no events and were passed over: look into .seedship/history.jsonl\n";
+    assert_eq!(events.screen(), format!("{expected}{line}"));
+    // Of a long one only the end is read, from the first whole line on.
+    let line = "{\"at\":1,\"event\":\"live\",\"by\":\"x\"}\n";
+    let long = line.repeat((5 << 20) / line.len());
+    fs::write(root.path(".seedship/history.jsonl"), long).unwrap();
+    let events = history(root.app(), usize::MAX).unwrap();
+    assert_eq!((events.events.len(), events.unreadable), ((4 << 20) / line.len(), 0));
 }

@@ -6,17 +6,19 @@
 //! than its file says. rtorrent writes these files elsewhere and renames: what is read is whole.
 
 use super::Download;
-use crate::error::{Context, Error, Exit, Result, quoted};
-use crate::release::Unix;
+use crate::{
+    bounded::{self, Unread},
+    error::{Context, Error, Exit, Result, quoted},
+    release::Unix,
+};
 use metainfo::{
     InfoHash,
     bencode::{Dictionary, Value},
 };
 use std::{
     ffi::OsStr,
-    fs::{self, OpenOptions},
-    io::{self, Read},
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    fs, io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -88,23 +90,16 @@ fn download(hash: InfoHash, state: &[u8]) -> Result<Download, &'static str> {
 
 /// A whole regular file of at most `limit` bytes; `None` if it is not there.
 fn bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    // Non-blocking: a FIFO of that name would hold us until somebody writes to it.
-    let file = match OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.on("read", path)?,
-    };
-    if !file.metadata().on("read", path)?.is_file() {
-        return Err(Error::new(Exit::Io, "read", quoted(path), "it is not a regular file")
-            .hint("[rtorrent] session in the configuration must be rtorrent's session.path"));
-    }
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).on("read", path)?;
-    if bytes.len() as u64 > limit {
-        let cause = format!("it is larger than {limit} bytes");
-        return Err(Error::new(Exit::Payload, "read", quoted(path), cause)
-            .hint("raise limits.torrent in the configuration if the torrent is right"));
-    }
-    Ok(Some(bytes))
+    let refused = |exit, cause: &Unread| Error::new(exit, "read", quoted(path), cause);
+    Err(match bounded::read(path, limit) {
+        Ok(bytes) => return Ok(Some(bytes)),
+        Err(Unread::Io(e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(Unread::Io(e)) => Error::io("read", path, &e),
+        Err(why @ Unread::Not(_)) => refused(Exit::Io, &why)
+            .hint("[rtorrent] session in the configuration must be rtorrent's session.path"),
+        Err(why @ Unread::Larger(_)) => refused(Exit::Payload, &why)
+            .hint("raise limits.torrent in the configuration if the torrent is right"),
+    })
 }
 
 #[cfg(test)]

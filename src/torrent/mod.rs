@@ -16,9 +16,12 @@ pub use place::Place;
 pub use show::{Listed, Shown, Signature, show};
 pub use verify::{Checked, State, Verdict, Word, verify};
 
-use crate::error::{Context, Error, Exit, Result, quoted};
+use crate::{
+    bounded::{self, Unread},
+    error::{Error, Exit, Result, quoted},
+};
 use metainfo::Metainfo;
-use std::{fs::File, io, io::Read, path::Path};
+use std::{fmt::Display, io, path::Path};
 
 /// A larger file is no .torrent that anybody would make: with 20 bytes a piece this one describes
 /// three million pieces.
@@ -27,29 +30,20 @@ const TORRENT_MAX: u64 = 64 << 20;
 /// The bytes of a .torrent that somebody named.
 ///
 /// # Errors
-/// 66 if it is not there, 65 if it is a directory or larger than any torrent, 77 or 74 if it cannot
+/// 66 if it is not there, 65 if it is no regular file or larger than any torrent, 77 or 74 if it cannot
 /// be read.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    let no_torrent = |cause: &str| Error::new(Exit::Payload, "read", quoted(path), cause);
-    let file = match File::open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::new(Exit::NotFound, "read", quoted(path), "there is no such file")
-                .hint(
-                    "name a .torrent file, or the info hash of a download: 40 hexadecimal digits",
-                ));
+    let no_torrent = |cause: &dyn Display| Error::new(Exit::Payload, "read", quoted(path), cause);
+    bounded::read(path, TORRENT_MAX).map_err(|why| match why {
+        Unread::Io(e) if e.kind() == io::ErrorKind::NotFound => {
+            Error::new(Exit::NotFound, "read", quoted(path), "there is no such file")
+                .hint("name a .torrent file, or the info hash of a download: 40 hexadecimal digits")
         }
-        file => file.on("read", path)?,
-    };
-    if file.metadata().on("read", path)?.is_dir() {
-        return Err(no_torrent("it is a directory").hint("name the .torrent file itself"));
-    }
-    let mut bytes = Vec::new();
-    file.take(TORRENT_MAX + 1).read_to_end(&mut bytes).on("read", path)?;
-    if bytes.len() as u64 > TORRENT_MAX {
-        return Err(no_torrent(&format!("it is larger than {} MiB", TORRENT_MAX >> 20))
-            .hint("name the .torrent file, not its payload"));
-    }
-    Ok(bytes)
+        Unread::Io(e) => Error::io("read", path, &e),
+        Unread::Not(_) => no_torrent(&why).hint("name the .torrent file itself"),
+        Unread::Larger(_) => no_torrent(&format!("it is larger than {} MiB", TORRENT_MAX >> 20))
+            .hint("name the .torrent file, not its payload"),
+    })
 }
 
 /// The torrent in these bytes, which came from `thing`: a path or a name for messages.

@@ -125,7 +125,7 @@ pub fn verify(
         name: escaped(torrent.name()),
         hash: torrent.info_hash().to_string(),
         payload: place.shown(),
-        verdict: word(&wrong, &files, failure.as_ref()),
+        verdict: word(&survey.pieces, &files, failure.is_some()),
         length: torrent.total_length(),
         piece_length: torrent.piece_length(),
         pieces: survey.pieces.len(),
@@ -137,12 +137,14 @@ pub fn verify(
 }
 
 impl Verdict {
-    /// 0 for a good payload, 65 for a damaged one; else what kept it from being read, 77 or 74.
+    /// 0 for a good payload, 65 for a damaged one; else what kept it from being read, 77, or 74 if
+    /// nobody knows.
     pub fn exit(&self) -> Exit {
         match (self.verdict, &self.failure) {
             (Word::Good, _) => Exit::Done,
             (Word::Unreadable, Some(error)) => error.exit,
-            _ => Exit::Payload,
+            (Word::Unreadable, None) => Exit::Io,
+            (Word::Damaged, _) => Exit::Payload,
         }
     }
 
@@ -151,7 +153,11 @@ impl Verdict {
         match self.verdict {
             Word::Good => None,
             Word::Damaged if self.files.iter().any(|file| file.state == State::NotAFile) => {
-                Some("put the file itself there: a deploy follows no link either")
+                let whys = || self.files.iter().filter_map(|file| file.why.as_deref());
+                Some(match whys().any(|why| why.contains("link")) {
+                    true => "put the file itself there: a deploy follows no link either",
+                    false => "put the file itself there: a deploy takes nothing else either",
+                })
             }
             Word::Damaged => {
                 Some("let rtorrent check its hash (Ctrl-R): it fetches again what is wrong")
@@ -161,14 +167,18 @@ impl Verdict {
     }
 }
 
-fn word(wrong: &Pieces, files: &[Checked], failure: Option<&Error>) -> Word {
+/// Good is only what is known to be: every piece right, every file there.
+fn word(pieces: &[Piece], files: &[Checked], failed: bool) -> Word {
     let lost = |file: &Checked| {
         matches!(file.state, State::Missing | State::Short | State::NotAFile | State::Wrong)
     };
-    if !wrong.is_empty() || files.iter().any(lost) {
+    let wrong = |piece: &Piece| matches!(piece, Piece::Wrong | Piece::Absent);
+    if pieces.iter().any(wrong) || files.iter().any(lost) {
         return Word::Damaged;
     }
-    if failure.is_some() { Word::Unreadable } else { Word::Good }
+    let good = pieces.iter().all(|piece| *piece == Piece::Right)
+        && files.iter().all(|file| file.state == State::Good);
+    if good && !failed { Word::Good } else { Word::Unreadable }
 }
 
 fn state(found: &Found, hashed: &Pieces, bad: &Pieces) -> State {
@@ -211,5 +221,23 @@ pub(super) fn path(torrent: &Metainfo, file: &File) -> String {
     match file.path.as_slice() {
         [] => escaped(torrent.name()),
         parts => escaped(&parts.join(&b'/')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a survey leaves open, nobody is told that the payload is good.
+    #[test]
+    fn good_is_only_what_is_known_to_be() {
+        use Piece::{Absent, Right, Unread, Wrong};
+        assert_eq!(word(&[Right, Right], &[], false), Word::Good);
+        assert_eq!(word(&[], &[], false), Word::Good, "there is not a byte");
+        assert_eq!(word(&[Right, Unread], &[], false), Word::Unreadable);
+        assert_eq!(word(&[Right], &[], true), Word::Unreadable);
+        for bad in [Wrong, Absent] {
+            assert_eq!(word(&[bad, Unread], &[], true), Word::Damaged);
+        }
     }
 }

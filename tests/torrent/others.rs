@@ -118,7 +118,9 @@ fn tiers(text: &str) -> Value {
 fn imdl() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).map(|at| at.join("imdl")).collect();
-    places.push(workspace().join(".lab/tools/bin/imdl"));
+    places.extend(
+        ["tools", "tools-release"].map(|at| workspace().join(".lab").join(at).join("bin/imdl")),
+    );
     places.into_iter().find(|place| place.is_file())
 }
 

@@ -81,6 +81,12 @@ pub enum Flaw {
     /// A file that BEP 47 attributes make two things at once.
     #[error("says both padding and symbolic link")]
     PaddingLink,
+    /// Padding (BEP 47) that is as long as a piece, which has this many bytes.
+    #[error("is that of padding, which is shorter than a piece of {0} bytes")]
+    LongPadding(u64),
+    /// More bytes of padding in all than this.
+    #[error("has more than {0} bytes of padding")]
+    MuchPadding(u64),
     /// The only file of a torrent is no file.
     #[error("makes padding or a link of the torrent's only file")]
     OnlyFile,

@@ -15,7 +15,8 @@ pub(crate) const MAX_COMPONENTS: usize = 256;
 pub struct Attr {
     /// `x`: the owner may execute the file.
     pub executable: bool,
-    /// `p`: padding; its bytes count as zeros and are never read nor written. The attribute alone
+    /// `p`: padding, shorter than a piece; its bytes count as zeros and are never read nor written,
+    /// and all of it together is at most [`MAX_PADDING`](crate::MAX_PADDING). The attribute alone
     /// decides: a name like `.pad/16` is only a name.
     pub padding: bool,
     /// `l`: the file is a symbolic link; its target as path components, relative to the payload's

@@ -26,4 +26,4 @@ pub use authentic::{AuthError, Authentic};
 pub use error::{Flaw, ParseError};
 pub use file::{Attr, File};
 pub use info_hash::InfoHash;
-pub use metainfo::{MAX_PIECE_LENGTH, Metainfo};
+pub use metainfo::{MAX_PADDING, MAX_PIECE_LENGTH, Metainfo};

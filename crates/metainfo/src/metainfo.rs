@@ -34,6 +34,10 @@ pub struct Metainfo {
     created_by: Option<Vec<u8>>,
 }
 
+/// The most padding that is believed, in all files: 256 GiB. Its zeros are hashed though they lie
+/// nowhere, which takes minutes for as many; and a few bytes of a .torrent can ask for gigabytes.
+pub const MAX_PADDING: u64 = 256 << 30;
+
 impl Metainfo {
     /// Reads a .torrent file. Bytes behind its end are passed over, as rtorrent does.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
@@ -52,6 +56,7 @@ impl Metainfo {
         let (multi_file, files) = files(info)?;
         let total_length = total_length(&files)?;
         let piece_length = piece_length(info)?;
+        padding(&files, piece_length)?;
         Ok(Self {
             raw_info: info.raw().to_vec(),
             info_hash: InfoHash::of(info.raw()),
@@ -212,6 +217,23 @@ fn piece_length(info: Dictionary<'_>) -> Result<u64, ParseError> {
         Some(Ok(_)) => Flaw::Above(MAX_PIECE_LENGTH),
     };
     Err(ParseError::key("info.piece length", flaw))
+}
+
+/// Padding lets the next file begin at a piece's boundary (BEP 47), so it is shorter than a piece.
+fn padding(files: &[File], piece_length: u64) -> Result<(), ParseError> {
+    let mut all = 0_u64;
+    for (index, file) in files.iter().enumerate().filter(|(_, file)| file.attr.padding) {
+        if file.length >= piece_length {
+            let key = format!("info.files[{index}].length");
+            return Err(ParseError::key(key, Flaw::LongPadding(piece_length)));
+        }
+        // No sum of them is larger than that of all lengths, which fits.
+        all = all.saturating_add(file.length);
+    }
+    if all > MAX_PADDING {
+        return Err(ParseError::key("info.files", Flaw::MuchPadding(MAX_PADDING)));
+    }
+    Ok(())
 }
 
 fn pieces(info: Dictionary<'_>, needed: u64) -> Result<Vec<[u8; 20]>, ParseError> {
@@ -421,6 +443,38 @@ mod tests {
         let padding = ("attr", Some(Item::bytes("p")));
         let text = "its key `info.attr` makes padding or a link of the torrent's only file";
         refused(&[padding], text);
+    }
+
+    #[test]
+    fn padding_is_shorter_than_a_piece_and_has_a_bound() {
+        let pad = |length: i64| {
+            let Item::Dictionary(mut pad) = entry(length, "pad") else { panic!("no file") };
+            pad.insert(b"attr".to_vec(), Item::bytes("p"));
+            Item::Dictionary(pad)
+        };
+        let files = |files: Vec<Item>| ("files", Some(Item::List(files)));
+        let three =
+            |length| [("length", None), files(vec![entry(5, "a"), pad(length), entry(2, "b")])];
+        assert!(parse(info(&three(3))).is_ok());
+        let text = "its key `info.files[1].length` is that of padding, \
+                    which is shorter than a piece of 4 bytes";
+        refused(&three(4), text);
+        refused(&three(3 << 40), text);
+        // Each is shorter than a piece of 1 GiB, and 257 of them are too many.
+        let many = |count: usize| {
+            let length = MAX_PIECE_LENGTH as i64 - 1;
+            let pieces = vec![0; 20 * count];
+            let changes = [
+                ("length", None),
+                ("piece length", Some(Item::from(MAX_PIECE_LENGTH as i64))),
+                ("pieces", Some(Item::bytes(pieces))),
+                files((0..count).map(|_| pad(length)).collect()),
+            ];
+            parse(info(&changes)).map(|_| ())
+        };
+        assert_eq!(many(256), Ok(()));
+        let text = "its key `info.files` has more than 274877906944 bytes of padding";
+        assert_eq!(many(257), Err(text.to_owned()));
     }
 
     #[test]

@@ -46,19 +46,27 @@ fn files() -> impl Strategy<Value = Vec<File>> {
     })
 }
 
+/// Padding is shorter than a piece.
+fn padded(mut files: Vec<File>, piece_length: u64) -> Vec<File> {
+    for file in files.iter_mut().filter(|file| file.attr.padding) {
+        file.length %= piece_length;
+    }
+    files
+}
+
 /// A draft and the files it was made of.
 fn draft() -> impl Strategy<Value = (Draft, Vec<u8>, Vec<File>)> {
-    let layout = prop_oneof![
-        (name(), files()).prop_map(|(name, files)| {
-            (Draft::directory(name.clone(), files.clone()), name, files)
-        }),
-        (name(), 0..100_u64).prop_map(|(name, length)| {
-            let file = File { path: vec![], length, attr: Attr::default() };
-            (Draft::single(name.clone(), length), name, vec![file])
-        }),
-    ];
-    (layout, 1..50_u64, any::<Option<i64>>(), any::<bool>(), vec("[a-z]{1,5}", 0..3)).prop_map(
-        |((mut draft, name, files), piece_length, created, private, announce)| {
+    let many = (name(), files(), 1..50_u64).prop_map(|(name, files, piece_length)| {
+        let files = padded(files, piece_length);
+        (Draft::directory(name.clone(), files.clone()), name, files, piece_length)
+    });
+    let one = (name(), 0..100_u64, 1..50_u64).prop_map(|(name, length, piece_length)| {
+        let file = File { path: vec![], length, attr: Attr::default() };
+        (Draft::single(name.clone(), length), name, vec![file], piece_length)
+    });
+    let layout = prop_oneof![many, one];
+    (layout, any::<Option<i64>>(), any::<bool>(), vec("[a-z]{1,5}", 0..3)).prop_map(
+        |((mut draft, name, files, piece_length), created, private, announce)| {
             draft = draft.piece_length(piece_length).private(private);
             draft = created.into_iter().fold(draft, Draft::created);
             (announce.into_iter().fold(draft, Draft::announce), name, files)
@@ -121,6 +129,20 @@ proptest! {
         prop_assert_eq!(read.files(), files);
         torrent::check(&bytes);
         bencode::check(&bytes);
+    }
+
+    /// Whatever a torrent says of its padding, it is bounded by the pieces or the torrent refused.
+    #[test]
+    fn padding_is_bounded(lengths in vec(0..80_u64, 1..8), piece_length in 1..50_u64) {
+        let attr = Attr { padding: true, ..Attr::default() };
+        let pad = |length: &u64| File { path: vec![b"pad".to_vec()], length: *length, attr: attr.clone() };
+        let draft = Draft::directory("n", lengths.iter().map(pad).collect()).piece_length(piece_length);
+        let none = |_: &File| Ok(std::io::empty());
+        let made = draft.torrent(&draft.hash(none).unwrap());
+        prop_assert_eq!(made.is_ok(), lengths.iter().all(|length| *length < piece_length));
+        if let Ok(bytes) = made {
+            torrent::check(&bytes);
+        }
     }
 
     #[test]

@@ -109,11 +109,14 @@ be rotated or removed.",
         tells: "\
 Reads a release, the live one if none is named, and compares it with the manifests that were \
 written when it landed: content (BLAKE3), size and mode of files, modes of directories, the text of \
-links. What lies behind links, and so behind `shared`, is not looked at: it is the site's own. Owner, \
-group and times are not compared.
+links. All of it must belong to the owner of the root, and the release's own directory must have the \
+mode that `mode` in the configuration asks for. Not compared are group, times, access control lists, \
+extended attributes and file capabilities. What lies behind links, and so behind `shared`, is not \
+looked at: it is the site's own; nor is what is mounted on an entry, which is told.
 
 A finding is `changed`, `missing`, `extra` or `unread`; a directory that is missing, extra or was \
-replaced is one. At most 50 are shown; `--json` has up to 100000 of each sort and counts the rest.
+replaced is one. At most 50 are shown; `--json` has up to 100000 of each sort, or 12 MiB of them, and \
+counts the rest.
 
 It takes no lock and changes nothing; members of the root's group may run it. It reads every byte of \
 the release; on a terminal a bar shows how far it is. Something else than seedship changed what \

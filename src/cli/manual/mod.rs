@@ -95,13 +95,41 @@ fn write_all(directory: &Path) -> Result<()> {
     }
     pages().iter().try_for_each(|page| {
         let place = directory.join(&page.file);
-        let unfinished = directory.join(format!(".{}.{}", page.file, std::process::id()));
-        let written =
-            fs::write(&unfinished, &page.text).and_then(|()| fs::rename(&unfinished, &place));
-        written.on("write", &place).inspect_err(|_| {
+        let unfinished = directory.join(format!(".{}.{:016x}", page.file, super::random()?));
+        write(&unfinished, &page.text).on("write", &place)?;
+        let renamed = fs::rename(&unfinished, &place).on("write", &place);
+        renamed.inspect_err(|_| {
             let _ = fs::remove_file(&unfinished);
         })
     })
+}
+
+/// Makes a file that was not there, whatever stands at its name, and puts it on the disk: where
+/// others may write too, a link that was planted leads nowhere.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
+#[cfg(test)]
+mod planted {
+    /// A name that is there is not written through, be it a link or a file.
+    #[test]
+    fn what_stands_at_a_name_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let theirs = dir.path().join("theirs");
+        std::fs::write(&theirs, "theirs").unwrap();
+        std::os::unix::fs::symlink(&theirs, dir.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("dangling")).unwrap();
+        for name in ["theirs", "link", "dangling"] {
+            assert!(super::write(&dir.path().join(name), "ours").is_err(), "{name}");
+        }
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert!(!dir.path().join("nowhere").exists());
+    }
 }
 
 /// To stdout; a reader that went away is no error of ours.

@@ -11,14 +11,24 @@ use crate::{
 };
 use nix::{
     errno::Errno,
-    fcntl::{OFlag, openat},
-    sys::stat::{Mode, fstat},
+    fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2},
+    sys::stat::{FileStat, Mode, fstat},
 };
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How a directory is opened.
 const DIRECTORY: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// Opens a directory unless something is mounted on it; where the kernel cannot tell that (it has
+/// no openat2(2), or a sandbox refuses it), whatever is there.
+fn enter(at: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new().flags(DIRECTORY).resolve(ResolveFlag::RESOLVE_NO_XDEV);
+    match openat2(at, name, how) {
+        Err(Errno::ENOSYS | Errno::EPERM) => openat(at, name, DIRECTORY, Mode::empty()),
+        opened => opened,
+    }
+}
 
 /// A release.
 #[derive(Debug)]
@@ -49,8 +59,13 @@ impl Beneath {
 
     /// Device and inode: another directory of the same name has others.
     pub(super) fn identity(&self) -> Result<(u64, u64)> {
-        let found = fstat(&self.root).on("look at", "the release")?;
+        let found = self.stat()?;
         Ok((found.st_dev, found.st_ino))
+    }
+
+    /// What the release's own directory is.
+    pub(super) fn stat(&self) -> Result<FileStat> {
+        fstat(&self.root).on("look at", "the release")
     }
 
     /// Opens a directory of the release; `""` is the release itself.
@@ -61,7 +76,7 @@ impl Beneath {
         let mut end = self.open.iter().map(|(name, _)| name.len() + 1).sum::<usize>();
         for part in parts().skip(self.open.len()) {
             end += part.len() + 1;
-            let found = openat(self.last(), part, DIRECTORY, Mode::empty());
+            let found = enter(self.last(), part);
             let found = found.map_err(|why| Stopped { at: &path[..end - 1], why })?;
             self.open.push((part.to_owned(), found));
         }

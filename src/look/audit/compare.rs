@@ -28,6 +28,15 @@ use std::{
     thread,
 };
 
+/// What every entry of a release should be, beside what the manifests say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// The number of the user who owns it.
+    pub(super) owner: u32,
+    /// The mode of the release's own directory.
+    pub(super) mode: u32,
+}
+
 /// Compares a release with its manifests.
 ///
 /// # Errors
@@ -35,6 +44,7 @@ use std::{
 pub(super) fn compare(
     release: Beneath,
     listed: Listed,
+    expected: Expected,
     progress: &Progress<'_>,
 ) -> Result<Findings> {
     let Listed { mut manifests, known, totals } = listed;
@@ -45,7 +55,12 @@ pub(super) fn compare(
         let jobs = jobs.map_err(|e| Error::io("start", "a thread", &e))?;
         let (known, findings) = (&known, &findings);
         let closed = HashSet::new();
-        let mut walk = Walk { release, known, findings, jobs, closed, progress: &progress };
+        let Expected { owner, mode } = expected;
+        let itself = stands::rights(&release.stat()?, Some(mode), owner);
+        let mut walk = Walk { release, known, owner, findings, jobs, closed, progress: &progress };
+        if !itself.is_empty() {
+            walk.add(Finding::changed("", Kind::Directory, itself));
+        }
         if let Err(finding) = walk.list("") {
             walk.add(finding);
         }
@@ -60,6 +75,7 @@ pub(super) fn compare(
 struct Walk<'a, P: Fn(u64)> {
     release: Beneath,
     known: &'a Known,
+    owner: u32,
     findings: &'a Mutex<Findings>,
     jobs: SyncSender<Job>,
     /// Hashes of directories that are told and cannot be entered: what is listed below is told
@@ -73,8 +89,9 @@ impl<P: Fn(u64)> Walk<'_, P> {
     fn entry(&mut self, entry: &Entry, sum: Option<Sum>) -> Result<()> {
         let path = entry.path.as_str();
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let owner = self.owner;
         let directory = self.release.directory(above);
-        let stands = match directory.map(|at| stands::look(at, name, &entry.kind)) {
+        let stands = match directory.map(|at| stands::look(at, name, owner, &entry.kind)) {
             Ok(stands) => stands,
             Err(stopped) if self.is_closed(stopped.at) => {
                 self.pass(entry);

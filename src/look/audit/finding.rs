@@ -1,8 +1,9 @@
 //! What an audit says of one entry.
 //!
-//! A release of a million files may differ in every one. Each finding takes some 200 bytes, so the
-//! first [`KEPT`] of each sort are kept and the rest is counted. A directory that is missing,
-//! replaced, unreadable or extra is one finding, whatever is or was in it.
+//! A release of a million files may differ in every one, and whoever fills it chooses how long the
+//! names are. So of each sort the first [`KEPT`] are kept, as long as they fit in [`ROOM`], and the
+//! rest is counted. A directory that is missing, replaced, unreadable or extra is one finding,
+//! whatever is or was in it.
 
 use crate::{
     error::{Exit, escaped},
@@ -13,7 +14,10 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::fmt;
 
 /// How many findings of a sort are kept.
-const KEPT: usize = 100_000;
+const KEPT: u64 = 100_000;
+/// How many bytes the kept findings of a sort may take: with names of some fifty bytes, as many as
+/// are kept.
+const ROOM: usize = 12 << 20;
 
 /// The sorts of findings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -57,6 +61,9 @@ pub enum Kind {
     Link,
     /// A pipe, a socket or a device: nothing that a release can hold.
     Special,
+    /// Another file system, or another directory, is mounted on it: nothing below is read, for it
+    /// may be one that answers never.
+    Mount,
 }
 
 impl From<&manifest::Kind> for Kind {
@@ -89,6 +96,7 @@ impl fmt::Display for Kind {
             Self::Directory => "directory",
             Self::Link => "link",
             Self::Special => "special file",
+            Self::Mount => "mount point",
         })
     }
 }
@@ -101,6 +109,8 @@ pub enum Difference {
     Kind(Kind, Kind),
     /// Permission bits.
     Mode(u32, u32),
+    /// The number of the user who owns it.
+    Owner(u32, u32),
     /// Bytes; the content was not compared, it differs.
     Size(u64, u64),
     /// BLAKE3, the size being the same.
@@ -129,6 +139,7 @@ impl Serialize for Difference {
             Self::Mode(expected, found) => {
                 sides(&mut fields, "mode", [*expected, *found].map(octal))?;
             }
+            Self::Owner(expected, found) => sides(&mut fields, "owner", [expected, found])?,
             Self::Size(expected, found) => sides(&mut fields, "size", [expected, found])?,
             Self::Content(expected, found) => {
                 sides(&mut fields, "content", [*expected, *found].map(hex))?;
@@ -172,6 +183,18 @@ impl Finding {
         Self { why: Some(why), ..Self::new(Found::Unread, path.as_bytes(), kind) }
     }
 
+    /// The bytes that it takes in memory.
+    fn room(&self) -> usize {
+        let text = |difference: &Difference| match difference {
+            Difference::Target(expected, found) => expected.len() + found.len(),
+            _ => 0,
+        };
+        size_of::<Self>()
+            + self.path.len()
+            + size_of_val(&*self.differs)
+            + self.differs.iter().map(text).sum::<usize>()
+    }
+
     /// The exit code of what could not be read.
     pub(super) fn exit(&self) -> Option<Exit> {
         self.why.map(|why| match why {
@@ -195,13 +218,17 @@ pub(super) fn in_words(why: Errno) -> String {
 pub(super) struct Findings {
     kept: Vec<Finding>,
     counts: [u64; 4],
+    /// The bytes that are taken by what is kept of each sort.
+    taken: [usize; 4],
 }
 
 impl Findings {
     pub(super) fn add(&mut self, finding: Finding) {
-        let count = &mut self.counts[finding.finding as usize];
-        *count += 1;
-        if *count <= KEPT as u64 {
+        let sort = finding.finding as usize;
+        let taken = self.taken[sort] + finding.room();
+        self.counts[sort] += 1;
+        if self.counts[sort] <= KEPT && taken <= ROOM {
+            self.taken[sort] = taken;
             self.kept.push(finding);
         }
     }

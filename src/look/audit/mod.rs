@@ -1,9 +1,11 @@
 //! `audit`: a release on disk against its manifests, as they were written when it landed.
 //!
 //! Every regular file is compared by its bytes (BLAKE3), size and mode, every directory by its
-//! mode, every link by its text; what lies behind a link is not looked at, so not what lies behind
-//! `shared` paths either. Owners, groups and times are not in a manifest and not compared, nor is
-//! the mode of the release's own directory.
+//! mode, every link by its text, and each by its owner, which is the root's: one user made them all.
+//! The release's own directory has the mode that the configuration asks for. What lies behind a link
+//! is not looked at, so not what lies behind `shared` paths either, nor what is mounted on an entry.
+//! Groups, times, access control lists and extended attributes, file capabilities among them, are not
+//! compared.
 //!
 //! Nothing in the release is trusted: it is opened beneath its own directory without following a
 //! link, and nothing but regular files is ever opened for reading, so that a planted link leads
@@ -34,6 +36,7 @@ use crate::{
     store::{Seen, Site},
 };
 use beneath::Beneath;
+use compare::Expected;
 use listed::Listed;
 use serde::Serialize;
 
@@ -122,7 +125,8 @@ fn compared(
     let release = Beneath::open(disk, &version)?.ok_or_else(|| gone(app, &version))?;
     let identity = release.identity()?;
     let totals = listed.totals;
-    let findings = compare::compare(release, listed, progress);
+    let expected = Expected { owner: owner.uid, mode: app.mode.directory() };
+    let findings = compare::compare(release, listed, expected, progress);
     // First of all: what was removed meanwhile is not missing, and no failure either.
     let now = Beneath::open(disk, &version)?.map(|now| now.identity()).transpose()?;
     if now != Some(identity) {

@@ -6,6 +6,7 @@ use crate::{
     table::{self, Cell, Table},
 };
 use anstyle::{AnsiColor, Style};
+use nix::unistd::{Uid, User};
 use std::fmt::Write;
 
 /// How many findings are shown.
@@ -39,18 +40,20 @@ impl Audit {
     }
 
     fn heading(&self, colour: bool) -> String {
-        let live = if self.live { ", live," } else { "" };
+        let live = if self.live { ", live" } else { "" };
         let name = format!("{}: {}{live}", one_line(&self.app), self.version);
+        // A sentence goes on after the aside, a colon closes it.
+        let comma = if self.live { "," } else { "" };
         let (word, style) = match self.exit() {
             Exit::Payload => ("differs", AnsiColor::Red),
-            Exit::Done => ("is as it was unpacked", AnsiColor::Green),
+            Exit::Done => ("nothing differs", AnsiColor::Green),
             _ => ("could not be read whole", AnsiColor::Yellow),
         };
         let style = style.on_default();
         let word = if colour { format!("{style}{word}{style:#}") } else { word.to_owned() };
         match self.findings.is_empty() {
-            true => format!("{name} {word}\n  {}\n", self.totals()),
-            false => format!("{name} {word}: {}\n", self.counts()),
+            true => format!("{name}: {word}\n  {}\n", self.totals()),
+            false => format!("{name}{comma} {word}: {}\n", self.counts()),
         }
     }
 
@@ -132,9 +135,18 @@ fn difference(difference: &Difference) -> String {
     match difference {
         Difference::Kind(was, is) => format!("{is}, was {was}"),
         Difference::Mode(was, is) => format!("mode {is:04o}, was {was:04o}"),
+        Difference::Owner(was, is) => format!("owner {}, was {}", user(*is), user(*was)),
         Difference::Size(was, is) => format!("{is} B, was {was} B"),
         Difference::Content(..) => "content".to_owned(),
         Difference::Target(_, is) => format!("leads to `{}`", cut(is)),
+    }
+}
+
+/// The name of a user, or the number.
+fn user(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => one_line(&user.name),
+        _ => uid.to_string(),
     }
 }
 

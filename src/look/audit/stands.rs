@@ -4,8 +4,8 @@ use super::finding::{Difference, Kind};
 use crate::{error::escaped, manifest};
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, OFlag, openat, readlinkat},
-    sys::stat::{Mode, fstat, fstatat},
+    fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat},
+    sys::stat::{FileStat, Mode, fstat, fstatat},
 };
 use std::{
     fs::File,
@@ -34,22 +34,28 @@ pub(super) enum Stands {
     Unread(Vec<Difference>, Errno),
 }
 
-/// Looks at `name` in the directory `at`.
-pub(super) fn look(at: BorrowedFd<'_>, name: &str, expected: &manifest::Kind) -> Stands {
+/// Looks at `name` in the directory `at`, which should be `owner`'s.
+pub(super) fn look(
+    at: BorrowedFd<'_>,
+    name: &str,
+    owner: u32,
+    expected: &manifest::Kind,
+) -> Stands {
+    if is_mounted(at, name) {
+        return Stands::Other(Kind::Mount);
+    }
     let found = match fstatat(at, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(found) => found,
         Err(why) => return absent(why),
     };
     let kind = Kind::of(found.st_mode);
-    let bits = found.st_mode & 0o7777;
-    let moded = |mode: u32| Vec::from_iter((bits != mode).then_some(Difference::Mode(mode, bits)));
     match *expected {
         ref other if Kind::from(other) != kind => Stands::Other(kind),
-        manifest::Kind::Directory { mode } => Stands::Here(moded(mode)),
-        manifest::Kind::Link { ref target } => link(at, name, target),
+        manifest::Kind::Directory { mode } => Stands::Here(rights(&found, Some(mode), owner)),
+        manifest::Kind::Link { ref target } => link(at, name, target, rights(&found, None, owner)),
         manifest::Kind::File { mode, size } => {
             let is = u64::try_from(found.st_size).unwrap_or(0);
-            let mut differs = moded(mode);
+            let mut differs = rights(&found, Some(mode), owner);
             if is == size {
                 return open(at, name, differs);
             }
@@ -57,6 +63,24 @@ pub(super) fn look(at: BorrowedFd<'_>, name: &str, expected: &manifest::Kind) ->
             Stands::Here(differs)
         }
     }
+}
+
+/// How mode and owner differ; a link has no mode of its own.
+pub(super) fn rights(found: &FileStat, mode: Option<u32>, owner: u32) -> Vec<Difference> {
+    let bits = found.st_mode & 0o7777;
+    let mode = mode.filter(|mode| *mode != bits).map(|mode| Difference::Mode(mode, bits));
+    let is = found.st_uid;
+    mode.into_iter().chain((is != owner).then_some(Difference::Owner(owner, is))).collect()
+}
+
+/// Whether something is mounted on `name`. The file system there is not asked, for it may be one
+/// whose server is gone. Where the kernel cannot tell (it has no openat2(2), or a sandbox refuses
+/// it), nothing is known to be.
+fn is_mounted(at: BorrowedFd<'_>, name: &str) -> bool {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_XDEV);
+    openat2(at, name, how).is_err_and(|why| why == Errno::EXDEV)
 }
 
 /// Why there is nothing to be looked at: it is gone, or closed.
@@ -67,12 +91,14 @@ pub(super) fn absent(why: Errno) -> Stands {
     }
 }
 
-fn link(at: BorrowedFd<'_>, name: &str, target: &str) -> Stands {
+fn link(at: BorrowedFd<'_>, name: &str, target: &str, mut differs: Vec<Difference>) -> Stands {
     match readlinkat(at, name) {
-        Ok(found) if found.as_bytes() == target.as_bytes() => Stands::Here(Vec::new()),
         Ok(found) => {
-            let [expected, found] = [target.as_bytes(), found.as_bytes()].map(escaped);
-            Stands::Here(vec![Difference::Target(expected.into(), found.into())])
+            if found.as_bytes() != target.as_bytes() {
+                let [expected, found] = [target.as_bytes(), found.as_bytes()].map(escaped);
+                differs.push(Difference::Target(expected.into(), found.into()));
+            }
+            Stands::Here(differs)
         }
         // No link any more.
         Err(Errno::EINVAL) => Stands::Nothing,

@@ -50,6 +50,7 @@ impl Site {
         let mut manifest = manifest::Writer::new(create("b3"), create("tree")).unwrap();
         let release = self.root(&format!("releases/{version}"));
         fs::create_dir(&release).unwrap();
+        chmod(&release, 0o755);
         let mut file = |path: &str, mode, text: &str| {
             put(&mut manifest, &release, path, mode, text);
         };
@@ -110,6 +111,7 @@ fn told(finding: &Finding) -> String {
     let differs = finding.differs.iter().map(|difference| match difference {
         Difference::Kind(was, is) => format!(" kind {was} {is}"),
         Difference::Mode(was, is) => format!(" mode {was:o} {is:o}"),
+        Difference::Owner(was, is) => format!(" owner {was} {is}"),
         Difference::Size(was, is) => format!(" size {was} {is}"),
         Difference::Content(..) => " content".to_owned(),
         Difference::Target(was, is) => format!(" target {was} {is}"),
@@ -147,7 +149,7 @@ fn what_is_as_it_was_is_counted() {
 #[test]
 fn each_change_is_one_finding() {
     type Change = fn(&Site);
-    let changes: [(Change, &str); 22] = [
+    let changes: [(Change, &str); 23] = [
         (
             |s| fs::write(s.at("index.html"), "It burns.").unwrap(),
             "changed file `index.html` content",
@@ -159,6 +161,7 @@ fn each_change_is_one_finding() {
         ),
         (|s| chmod(&s.at("bin/task"), 0o644), "changed file `bin/task` mode 755 644"),
         (|s| chmod(&s.at("bin/task"), 0o4755), "changed file `bin/task` mode 755 4755"),
+        (|s| chmod(&s.at(""), 0o777), "changed directory `` mode 755 777"),
         (|s| chmod(&s.at("cache"), 0o1777), "changed directory `cache` mode 755 1777"),
         (|s| fs::remove_file(s.at("index.html")).unwrap(), "missing file `index.html`"),
         (|s| fs::remove_file(s.at("uploads")).unwrap(), "missing link `uploads`"),
@@ -322,7 +325,7 @@ fn what_went_live_meanwhile_is_told() {
     assert_eq!((found.live, found.switched_to.as_deref()), (false, Some("1.1")));
     assert_eq!((found.version.as_str(), found.exit()), ("1.0", Exit::Done));
     let expected = "\
-shop: 1.0 is as it was unpacked
+shop: 1.0: nothing differs
   103 files, 3 directories, 2 links, 709 B
   it was live until 1.1 went live, while it was read
 ";

@@ -462,7 +462,7 @@ fn a_torn_line_of_history_takes_no_other_with_it() {
     let mut site = world.site();
     let events: Vec<String> = {
         let lock = site.switching().unwrap();
-        lock.history().read().unwrap().into_iter().map(|e| e.event).collect()
+        lock.history().read().unwrap().entries.into_iter().map(|e| e.event).collect()
     };
     assert_eq!(events, ["rollback", "activate"]);
 }

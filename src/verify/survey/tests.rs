@@ -213,7 +213,11 @@ proptest! {
 
     /// Byte by byte: a piece is absent if one of its bytes is, wrong if one is another, else right.
     #[test]
-    fn a_survey_finds_what_was_done(cases in prop::collection::vec(case(), 1..8), piece in 1..150_u64) {
+    fn a_survey_finds_what_was_done(mut cases in prop::collection::vec(case(), 1..8), piece in 1..150_u64) {
+        for case in cases.iter_mut().filter(|case| case.padding) {
+            // Padding is shorter than a piece.
+            case.length %= piece as usize;
+        }
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("elsewhere"), noise(200, 9)).unwrap();
         let bytes: Vec<Vec<u8>> = cases.iter().enumerate().map(|(index, case)| match case.padding {
