@@ -204,7 +204,7 @@ fn turns_text(c: char) -> bool {
 }
 
 /// The operating system's own words, without Rust's "(os error N)".
-pub(crate) fn plain(cause: &io::Error) -> String {
+fn plain(cause: &io::Error) -> String {
     let text = cause.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_lowercase(),

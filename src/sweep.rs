@@ -7,7 +7,7 @@ use crate::{
     config::{App, Config},
     deploy::{self, Env, Identified, Job, Outcome, Source, Subject},
     disk::Kernel,
-    error::{Exit, Result},
+    error::{Exit, Result, one_line},
     process::{self, Who},
     prune::{self, Keep},
     release::{Record, State, Unix},
@@ -31,6 +31,28 @@ pub struct Swept {
     pub failed: Vec<(String, Exit)>,
     /// Apps that another process is deploying.
     pub busy: Vec<String>,
+    /// Apps that are another user's.
+    pub skipped: Vec<Skipped>,
+    /// None of the apps whose roots are there is this user's.
+    #[serde(skip)]
+    pub stranger: bool,
+}
+
+/// An app that another user sweeps.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Skipped {
+    /// Its name.
+    pub app: String,
+    /// Whose its root is: a name, or a number as sudo takes it.
+    pub owner: String,
+}
+
+/// For people.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, owner } = self;
+        write!(f, "{app} was passed over: it is {owner}'s to sweep")
+    }
 }
 
 /// What people are told when all is as it should be.
@@ -39,7 +61,7 @@ pub const NOTHING: &str = "nothing to do";
 /// For people: one line a release.
 impl fmt::Display for Swept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { live, landed, failed, busy } = self;
+        let Self { live, landed, failed, busy, skipped, .. } = self;
         live.iter().try_for_each(|name| writeln!(f, "{name} is live"))?;
         landed.iter().try_for_each(|name| writeln!(f, "{name} landed"))?;
         busy.iter()
@@ -47,7 +69,8 @@ impl fmt::Display for Swept {
         failed
             .iter()
             .try_for_each(|(name, exit)| writeln!(f, "{name} failed ({})", exit.code()))?;
-        match live.len() + landed.len() + busy.len() + failed.len() {
+        skipped.iter().try_for_each(|skipped| writeln!(f, "{skipped}"))?;
+        match live.len() + landed.len() + busy.len() + failed.len() + skipped.len() {
             0 => f.write_str(NOTHING),
             _ => Ok(()),
         }
@@ -55,10 +78,34 @@ impl fmt::Display for Swept {
 }
 
 impl Swept {
-    /// The exit code: that of the first failure. What only waits, and was told before, is none.
+    /// The exit code: that of the first failure; 77 if there was nothing this user may sweep though
+    /// there are apps. What only waits, and was told before, is no failure.
     pub fn exit(&self) -> Exit {
-        self.failed.first().map_or(Exit::Done, |(_, exit)| *exit)
+        match self.failed.first() {
+            Some((_, exit)) => *exit,
+            None if self.stranger => Exit::Permission,
+            None => Exit::Done,
+        }
     }
+
+    /// Tells, here and in the log, which apps are another user's. Not for a process that works for
+    /// one of several owners: the others have theirs.
+    pub fn tell_skipped(&mut self, config: &Config) {
+        self.skipped = skipped(config);
+        let there = config.apps.iter().filter(|app| process::owner_of(&app.root).is_ok());
+        self.stranger = !self.skipped.is_empty() && there.count() == self.skipped.len();
+        self.skipped.iter().for_each(|skipped| info!("{skipped}"));
+    }
+}
+
+/// The apps that are another user's to sweep.
+fn skipped(config: &Config) -> Vec<Skipped> {
+    let anothers = |app: &App| {
+        let owner = process::owner_of(&app.root).ok()?;
+        process::require_owner(&owner, &app.name).err()?;
+        Some(Skipped { app: one_line(&app.name), owner: owner.to_string() })
+    };
+    config.apps.iter().filter_map(anothers).collect()
 }
 
 /// Sweeps every app that this user owns.

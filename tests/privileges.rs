@@ -94,7 +94,7 @@ fn roots_sweep_has_a_child_for_each_owner() {
         host.in_session(torrent, payload.parent().unwrap());
     }
     let swept = host.json(&["sweep"]);
-    let all = json!({"live": ["blog 1.0", "shop 1.0"], "landed": [], "failed": [], "busy": []});
+    let all = json!({"live": ["blog 1.0", "shop 1.0"], "landed": [], "failed": [], "busy": [], "skipped": []});
     assert_eq!(swept, all, "one object, whoever did it");
     assert_eq!(host.good(&["sweep"]), "nothing to do\n", "said once");
     for (app, id) in [("shop", NOBODY), ("blog", STRANGER)] {
@@ -235,8 +235,16 @@ fn another_user_is_told_what_to_type() {
     // A sweep takes what is the caller's own: here, nothing.
     own(&host.root("shop"), 1);
     assert_eq!(run(&["status", "shop"]).code, 77, "`.seedship` is for the root's group");
-    let swept = run(&["sweep"]);
-    assert_ne!(swept.code, 77, "{swept:?}");
+    let told = "shop was passed over: it is daemon's to sweep";
+    for args in [&["sweep"][..], &["sweep", "--dry-run"]] {
+        let swept = run(args);
+        // That it cannot read rtorrent's session is told before, and is another failure.
+        assert!(swept.code != 0 && swept.stdout.contains(told), "{args:?} {swept:?}");
+    }
+    let swept = run(&["sweep", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&swept.stdout).unwrap();
+    assert_eq!(json["skipped"], json!([{"app": "shop", "owner": "daemon"}]), "{json}");
+    assert!(host.log().iter().any(|line| line.contains(told)), "{:#?}", host.log());
 }
 
 /// Modes as a release must have them, by the kind of entry.

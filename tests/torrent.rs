@@ -135,3 +135,28 @@ fn flip(path: &Path, at: u64) {
 fn resize(path: &Path, length: u64) {
     fs::File::options().write(true).open(path).unwrap().set_len(length).unwrap();
 }
+
+/// Whoever waits for a pipe's writer, or reads a device to its end, never answers.
+#[test]
+fn a_pipe_or_a_device_holds_nobody() {
+    let desk = Desk::new();
+    desk.write("config.toml", "[log]\nlevel = \"off\"\n");
+    nix::unistd::mkfifo(&desk.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let hash = "0".repeat(40);
+    for name in ["pipe", "/dev/zero", "."] {
+        let runs: [(&[&str], i32); 6] = [
+            (&["torrent", "show", name], 65),
+            (&["torrent", "verify", name], 65),
+            (&["finished", &hash, "--torrent", name, "--payload", "."], 65),
+            (&["--config", name, "status"], 78),
+            (&["--config", name, "config", "check"], 78),
+            (&["config", "check", "--file", name], 78),
+        ];
+        for (args, code) in runs {
+            let run = desk.run(args);
+            assert_eq!(run.code, code, "{args:?} {run:?}");
+            assert!(run.stderr.contains("could not read `"), "{args:?} {run:?}");
+            assert!(run.stderr.contains("\n  hint: "), "{args:?} {run:?}");
+        }
+    }
+}

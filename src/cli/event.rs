@@ -128,7 +128,9 @@ fn by_hand(config: &Config, torrent: &Path, payload: &Path) -> Result<Found> {
     };
     let content = bounded::read(torrent, limit).map_err(|why| match why {
         Unread::Io(e) => Error::io("read", torrent, &e),
-        Unread::Not(_) => refused(why.to_string(), "name the .torrent file itself"),
+        Unread::Not(what) => {
+            refused(format!("it is {what}, not a regular file"), "name the .torrent file itself")
+        }
         Unread::Larger(_) => refused(
             format!("it is too large: limits.torrent is {limit} bytes"),
             "raise it in the configuration if the torrent is right",
@@ -170,12 +172,20 @@ pub(super) fn sweep(
         lock_wait: Some(Duration::ZERO),
     };
     if sweep.dry_run {
-        let would = sweep::foresee(&config, &client(&config), &env)?;
+        let mut swept = sweep::Swept::default();
+        if args.as_owner.is_none() {
+            swept.tell_skipped(&config);
+        }
+        let mut would = sweep::foresee(&config, &client(&config), &env)?;
+        would.extend(swept.skipped.iter().map(ToString::to_string));
         let text = if would.is_empty() { NOTHING.to_owned() } else { would.join("\n") };
         output.answer(text, &json!({"dry_run": true, "would": would}));
-        return Ok(first_of(Exit::Done.code(), &faults));
+        return Ok(first_of(swept.exit().code(), &faults));
     }
     let mut swept = sweep::sweep(&config, &client(&config), &env);
+    if args.as_owner.is_none() {
+        swept.tell_skipped(&config);
+    }
     swept.failed.extend(faults);
     output.answer(&swept, &swept);
     Ok(swept.exit().code())

@@ -38,6 +38,10 @@ fn check(path: &Path, file: Option<&Path>, output: &Output) -> Result<u8> {
         }
         Err(faults) => faults,
     };
+    if faults.len() == 1 {
+        // What breaks the whole, and is alone, is a failure like any other.
+        Config::merge(fragments)?;
+    }
     let text: Vec<String> = faults.iter().map(report::for_people).collect();
     let objects: Vec<_> = faults.iter().map(report::in_json).collect();
     output.answer(text.join("\n"), &json!({"file": checked, "faults": objects}));

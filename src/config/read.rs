@@ -7,7 +7,7 @@ use crate::{
     error::{Context, Error, Exit, Result, quoted},
 };
 use std::{
-    fmt, fs, io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -69,8 +69,10 @@ fn beside(main: &Path) -> Result<Vec<PathBuf>> {
 fn unread(main: &Path, why: Unread) -> Error {
     match why {
         Unread::Io(e) if e.kind() == io::ErrorKind::NotFound => {
-            wrong(main, "there is no such file")
+            let cause = "there is no such file";
+            Error::new(Exit::Config, "read", quoted(main), cause)
                 .hint("write one, or name another with `--config FILE` or $SEEDSHIP_CONFIG")
+                .unrecorded()
         }
         why => refused(main, why),
     }
@@ -79,16 +81,24 @@ fn unread(main: &Path, why: Unread) -> Error {
 fn refused(path: &Path, why: Unread) -> Error {
     match why {
         Unread::Io(e) => Error::io("read", path, &e),
-        Unread::Not(_) if path.is_dir() => wrong(path, "it is a directory")
-            .hint(format!("name the file in it, as {}", quoted(path.join("config.toml")))),
-        Unread::Not(_) | Unread::Larger(_) => {
-            wrong(path, why).hint("a configuration is a text file: is this the one that was meant?")
+        Unread::Not(_) if path.is_dir() => {
+            Error::new(Exit::Config, "read", quoted(path), "it is a directory")
+                .hint(format!("name the file in it, as {}", quoted(path.join("config.toml"))))
+                .unrecorded()
+        }
+        Unread::Not(what) => {
+            let cause = format!("it is {what}, not a regular file");
+            Error::new(Exit::Config, "read", quoted(path), cause)
+                .hint("a configuration is a text file: write it into one")
+                .unrecorded()
+        }
+        Unread::Larger(limit) => {
+            let cause = format!("it is larger than {limit} bytes");
+            Error::new(Exit::Config, "read", quoted(path), cause)
+                .hint("a configuration has a few lines for each app: is this one?")
+                .unrecorded()
         }
     }
-}
-
-fn wrong(path: &Path, cause: impl fmt::Display) -> Error {
-    Error::new(Exit::Config, "read", quoted(path), cause).unrecorded()
 }
 
 #[cfg(test)]
@@ -133,7 +143,8 @@ mod tests {
             assert!(error.exit == Exit::Config && error.hint.is_some(), "{error}");
             error.cause
         };
-        let make: [(fn(&Path), &str); 3] = [
+        type Make = fn(&Path);
+        let make: [(Make, &str); 3] = [
             (
                 |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(),
                 "it is a pipe, not a regular file",

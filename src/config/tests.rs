@@ -3,6 +3,24 @@
 use super::*;
 use crate::{config::place::names, release::Order};
 use proptest::prelude::*;
+
+/// Whoever mends one thing at a time waits for a timer between two of them.
+#[test]
+fn a_check_tells_every_fault_at_once() {
+    let main = "[bogus]\n[rtorrent]\nscgi = 1\n[log]\nlevel = \"loud\"\n[apps.shop]\nroot = \"x\"\n\
+                [apps.blog]\nmatch = 1\n";
+    let fragment = |name: &str, text: &str| Fragment { path: name.into(), text: text.into() };
+    let fragments =
+        [fragment("main", main), fragment("more", "[half"), fragment("rest", "[odd]\n")];
+    let told: Vec<String> =
+        Config::check(&fragments).unwrap_err().iter().map(ToString::to_string).collect();
+    for word in ["`bogus`", "line 3, column 8", "`loud`", "path `x`", "line 9", "`more`", "`odd`"] {
+        assert!(told.iter().any(|fault| fault.contains(word)), "{word}: {told:#?}");
+    }
+    assert_eq!(told.len(), 7, "{told:#?}");
+    // A run needs the first alone.
+    assert_eq!(Config::merge(fragments.to_vec()).unwrap_err().to_string(), told[0]);
+}
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
 

@@ -158,7 +158,7 @@ impl Kernel {
         };
         match file.metadata().on("read", self.full(path))?.is_file() {
             true => Ok(Some(file)),
-            false => Err(self.unread(path, Unread::Not("something else"))),
+            false => Err(self.unread(path, Unread::Not("something"))),
         }
     }
 
@@ -176,8 +176,16 @@ impl Kernel {
     fn unread(&self, path: &str, why: Unread) -> Error {
         match why {
             Unread::Io(e) => Error::io("read", self.full(path), &e),
-            why => Error::new(Exit::Io, "read", quoted(self.full(path)), why)
-                .hint("seedship did not write it: move it away"),
+            Unread::Not(_) => {
+                let cause = "it is not a regular file";
+                Error::new(Exit::Io, "read", quoted(self.full(path)), cause)
+                    .hint("seedship did not make it: move it away")
+            }
+            Unread::Larger(limit) => {
+                let cause = format!("it is larger than {limit} bytes");
+                Error::new(Exit::Io, "read", quoted(self.full(path)), cause)
+                    .hint("seedship did not write it: move it away")
+            }
         }
     }
 
@@ -527,7 +535,7 @@ mod tests {
             assert_eq!(refused(path), cause, "{path}");
         }
         nix::unistd::mkfifo(&at("own/pipe"), Mode::S_IRWXU).unwrap();
-        assert_eq!(refused("own/pipe"), "it is something else, not a regular file");
+        assert_eq!(refused("own/pipe"), "it is not a regular file");
         File::create(at("own/large")).unwrap().set_len(1 << 40).unwrap();
         let cause = disk.read("own/large").unwrap_err().cause;
         assert_eq!(cause, "it is larger than 1048576 bytes");

@@ -90,15 +90,19 @@ fn download(hash: InfoHash, state: &[u8]) -> Result<Download, &'static str> {
 
 /// A whole regular file of at most `limit` bytes; `None` if it is not there.
 fn bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let refused = |exit, cause: &Unread| Error::new(exit, "read", quoted(path), cause);
     Err(match bounded::read(path, limit) {
         Ok(bytes) => return Ok(Some(bytes)),
         Err(Unread::Io(e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(Unread::Io(e)) => Error::io("read", path, &e),
-        Err(why @ Unread::Not(_)) => refused(Exit::Io, &why)
-            .hint("[rtorrent] session in the configuration must be rtorrent's session.path"),
-        Err(why @ Unread::Larger(_)) => refused(Exit::Payload, &why)
-            .hint("raise limits.torrent in the configuration if the torrent is right"),
+        Err(Unread::Not(_)) => {
+            Error::new(Exit::Io, "read", quoted(path), "it is not a regular file")
+                .hint("[rtorrent] session in the configuration must be rtorrent's session.path")
+        }
+        Err(Unread::Larger(limit)) => {
+            let cause = format!("it is larger than {limit} bytes");
+            Error::new(Exit::Payload, "read", quoted(path), cause)
+                .hint("raise limits.torrent in the configuration if the torrent is right")
+        }
     })
 }
 

@@ -40,7 +40,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
                 .hint("name a .torrent file, or the info hash of a download: 40 hexadecimal digits")
         }
         Unread::Io(e) => Error::io("read", path, &e),
-        Unread::Not(_) => no_torrent(&why).hint("name the .torrent file itself"),
+        Unread::Not(what) => no_torrent(&format!("it is {what}, not a regular file"))
+            .hint("name the .torrent file itself"),
         Unread::Larger(_) => no_torrent(&format!("it is larger than {} MiB", TORRENT_MAX >> 20))
             .hint("name the .torrent file, not its payload"),
     })

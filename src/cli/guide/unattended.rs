@@ -66,7 +66,8 @@ come; lets the newest landed release go live where nothing forbids it; prunes; r
 downloads of pruned releases. Without rtorrent it reads the session directory.
 
 Run it by a timer, every ten minutes, as the user who owns the roots or as root, which works as \
-each owner in turn. The shipped rtorrent.rc.example has a schedule for it.
+each owner in turn. Apps of other users are passed over and named. The shipped rtorrent.rc.example \
+has a schedule for it.
 
 It never waits for a running deploy: that app is left for the next time. It never undoes what an \
 operator decided. What still waits and was told before is no failure.",
@@ -78,7 +79,11 @@ operator decided. What still waits and was told before is no failure.",
             (NotOurs, "the first failure: `current` was not made by seedship"),
             (Io, "the first failure: the disk failed or is full"),
             (Again, "the first failure: a payload is damaged or still changing"),
-            (Permission, "the first failure: no right signature, or no right to write"),
+            (
+                Permission,
+                "the first failure: no right signature, or no right to write; or every app is \
+                 another user's",
+            ),
             (Config, "the configuration or one of its apps is wrong; the others were swept"),
             (Unhealthy, "the first failure: a health check failed"),
         ],

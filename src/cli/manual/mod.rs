@@ -114,6 +114,11 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     })
 }
 
+/// To stdout; a reader that went away is no error of ours.
+fn print(text: &[u8]) {
+    let _ = io::stdout().lock().write_all(text);
+}
+
 #[cfg(test)]
 mod planted {
     /// A name that is there is not written through, be it a link or a file.
@@ -130,9 +135,4 @@ mod planted {
         assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs");
         assert!(!dir.path().join("nowhere").exists());
     }
-}
-
-/// To stdout; a reader that went away is no error of ours.
-fn print(text: &[u8]) {
-    let _ = io::stdout().lock().write_all(text);
 }
