@@ -197,7 +197,8 @@ fn machines_get_everything_with_times_as_rfc_3339() {
     let releases = shop["releases"].take();
     let hold = json!({"by": "anna", "since": "2014-05-13T16:53:20Z", "until": null,
         "reason": "freeze", "binds": true});
-    let shop = json!({"app": "shop", "root": "/srv/shop", "live": "1.4.2", "foreign": null,
+    let shop = json!({"app": "shop", "root": "/srv/shop", "live": "1.4.2", "gone": false,
+        "foreign": null,
         "hold": hold, "releases": null, "unfinished": [], "unreadable": [], "error": null});
     assert_eq!((json, code), (json!({"at": null, "apps": [shop], "unreadable": []}), 0));
     let live = json!({"version": "1.4.2", "hash": "02".repeat(20), "state": "live", "why": null,

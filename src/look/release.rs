@@ -19,6 +19,8 @@ pub enum Case {
     Live,
     /// `current` leads to it, and its verdict is not spoken.
     Trial,
+    /// `current` leads to it, and its directory is not there.
+    Gone,
     /// A deploy that runs reads or unpacks it.
     Landing,
     /// A deploy was interrupted; the next writing command goes on or cleans up.
@@ -49,7 +51,7 @@ impl Case {
             Self::Live => AnsiColor::Green.on_default(),
             Self::Trial | Self::Landing | Self::Staged => AnsiColor::Cyan.on_default(),
             Self::Unfinished | Self::Waiting => AnsiColor::Yellow.on_default(),
-            Self::Refused | Self::Returned | Self::Bad => AnsiColor::Red.on_default(),
+            Self::Gone | Self::Refused | Self::Returned | Self::Bad => AnsiColor::Red.on_default(),
             Self::Good | Self::Superseded | Self::Pruned | Self::Unrecorded => Style::new(),
         }
     }
@@ -61,6 +63,7 @@ impl fmt::Display for Case {
         f.pad(match self {
             Self::Live => "live",
             Self::Trial => "live, on trial",
+            Self::Gone => "gone",
             Self::Landing => "being landed",
             Self::Unfinished => "unfinished",
             Self::Staged => "staged",
@@ -183,7 +186,7 @@ impl Release {
             hash: record.key.info_hash().map(|hash| hash.to_string()),
             since: Some(record.at),
             number: record.number,
-            from: record.from.as_ref().map(ToString::to_string),
+            from: record.from.as_ref().and_then(Target::version).map(ToString::to_string),
             left: record.left,
             size: unpacked.then_some(record.size),
             files: unpacked.then_some(record.files),
@@ -219,6 +222,9 @@ impl Release {
 
     fn is_live(&mut self, record: &Record, view: &View<'_>) {
         self.since = Some(live_since(record, view));
+        if !self.stands {
+            return self.is(Case::Gone, "its directory is not there".to_owned());
+        }
         match &record.state {
             State::Good => self.is(Case::Live, None),
             State::Trying => {
@@ -261,8 +267,10 @@ impl Release {
                 self.exit = Some(*exit);
             }
             State::Superseded => {
+                let above = above(record, view).map(|above| format!("older than {above}"));
                 let unread = (!record.landed).then(|| "passed over unread".to_owned());
-                self.is(Case::Superseded, unread);
+                let why: Vec<String> = above.into_iter().chain(unread).collect();
+                self.is(Case::Superseded, (!why.is_empty()).then(|| why.join(", ")));
             }
             State::Pruned => self.is(Case::Pruned, None),
         }
@@ -292,12 +300,22 @@ fn live_since(live: &Record, view: &View<'_>) -> Unix {
     others.filter_map(|r| r.left).chain(judged).max().unwrap_or(live.at)
 }
 
-/// What is live, if it followed this release.
+/// What is live, if it followed this release. Of those that were left in the same second, as two
+/// rollbacks in a row may be, it is the one that had come in place of what is live.
 fn returned_to(record: &Record, view: &View<'_>) -> Option<String> {
-    let last = view.seen.records.iter().filter_map(|r| r.left).max();
-    let is_last = record.left.is_some() && record.left == last;
-    let live = || view.seen.live_target().map(|target| target.to_string());
-    is_last.then(live).flatten()
+    let left = || view.seen.records.iter().filter_map(|r| r.left);
+    let is_last = record.left.is_some() && record.left == left().max();
+    let live = view.seen.live_target().filter(|_| is_last)?;
+    let is_alone = left().filter(|left| Some(*left) == record.left).count() == 1;
+    (is_alone || record.from.as_ref() == Some(&live)).then(|| live.to_string())
+}
+
+/// The highest release that was ever live and is above this one.
+fn above<'v>(record: &Record, view: &'v View<'_>) -> Option<&'v Version> {
+    let order = view.rules.order;
+    let records = view.seen.records.iter().filter(|other| other.number.is_some());
+    let above = records.filter(|other| order.compare(other, record) == Ordering::Greater);
+    above.max_by(|a, b| order.compare(a, b)).map(|above| &above.version)
 }
 
 /// Every release that is known, newest first.

@@ -49,9 +49,12 @@ fn measured(place: &Path) -> Option<u64> {
 }
 
 impl Releases {
-    /// The exit code: a record that cannot be read leaves this incomplete.
+    /// The exit code: a record that cannot be read leaves this incomplete, and what `current` leads
+    /// to has to be there.
     pub fn exit(&self) -> Exit {
-        self.unreadable.first().map_or(Exit::Done, |error| error.exit)
+        let gone = self.releases.iter().any(|release| release.state == Case::Gone);
+        let done = if gone { Exit::Config } else { Exit::Done };
+        self.unreadable.first().map_or(done, |error| error.exit)
     }
 
     /// For people: a table, then what is true of all of it.
@@ -122,9 +125,10 @@ fn shown(value: Option<impl std::fmt::Display>) -> Cell {
 
 /// What else there is to say. The release before is where a rollback goes, as a rule: said once.
 fn notes(release: &Release) -> Vec<&'static str> {
-    let live = release.live && !matches!(release.state, Case::Live | Case::Trial);
+    let live = release.live && !matches!(release.state, Case::Live | Case::Trial | Case::Gone);
     let notes = [
         (live, "live"),
+        (release.live && release.state == Case::Gone, "`current`"),
         (release.rollback_target, "rollback"),
         (release.previous && !release.rollback_target && !release.live, "previous"),
         (release.prunable, "prunable"),

@@ -32,6 +32,7 @@ impl AppStatus {
         let mut lines = vec![self.heading(now, colour)];
         lines.extend(self.signed());
         lines.extend(self.adopt_hint());
+        lines.extend(self.gone_hint());
         lines.extend(self.hold.as_ref().map(held));
         lines.extend(self.cases(colour).lines().map(indented));
         lines.extend(self.rest());
@@ -43,6 +44,10 @@ impl AppStatus {
         let app = one_line(&self.app);
         match (&self.error, self.live(), &self.foreign) {
             (Some(error), _, _) => format!("{app}: {}", told("", error)),
+            (None, Some(live), _) if self.gone => {
+                let red = painted("gone", Case::Gone.style(), colour);
+                format!("{app}: `current` leads to {}, which is {red}", live.name())
+            }
             (None, Some(live), _) => live.heading(&app, now, colour),
             (None, None, Some(what)) => {
                 let red = painted("not ours", AnsiColor::Red.on_default(), colour);
@@ -69,6 +74,19 @@ impl AppStatus {
         let named = || self.releases.iter().find_map(Release::could_be_activated);
         let version = ours.or_else(named).map_or("VERSION".to_owned(), ToString::to_string);
         Some(format!("  hint: seedship activate {} {version} --adopt", one_line(&self.app)))
+    }
+
+    /// What to type where the live release is gone.
+    fn gone_hint(&self) -> Option<String> {
+        let app = one_line(&self.app);
+        let target = self.releases.iter().find(|release| release.rollback_target);
+        let named = || self.releases.iter().find_map(Release::could_be_activated);
+        let hint = match (target, named()) {
+            (Some(to), _) => format!("`seedship rollback {app}` goes to {}", to.name()),
+            (None, Some(other)) => format!("seedship rollback {app} --to {other}"),
+            (None, None) => "no other release stands: publish one as a new version".to_owned(),
+        };
+        self.gone.then(|| lines("  ", &format!("hint: {hint}")))
     }
 
     /// One line for each case, or more where there is much to say.
@@ -154,7 +172,8 @@ impl Release {
 
 fn held(hold: &Held) -> String {
     let by = one_line(&hold.by);
-    let reason = hold.reason.as_ref().map_or(String::new(), |r| format!(": {}", one_line(r)));
+    let reason = hold.reason.as_ref().filter(|reason| !reason.trim().is_empty());
+    let reason = reason.map_or(String::new(), |r| format!(": {}", one_line(r)));
     let said = match (hold.binds, hold.until) {
         (false, Some(until)) => format!("was held by {by} until {until}{reason}"),
         (_, Some(until)) => format!("held by {by} since {} until {until}{reason}", hold.since),

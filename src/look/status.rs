@@ -34,6 +34,8 @@ pub struct AppStatus {
     pub root: Option<PathBuf>,
     /// The version that `current` leads to.
     pub live: Option<String>,
+    /// `current` leads to it, and its directory is not there: nothing is served.
+    pub gone: bool,
     /// What is at `current`, where Seedship did not make it or its record is lost.
     pub foreign: Option<String>,
     /// The operator's hold, past ones included.
@@ -95,11 +97,13 @@ pub fn status(config: &Config, app: Option<&str>, now: Unix) -> Result<Status> {
 }
 
 impl Status {
-    /// The exit code: that of the first app that could not be looked at. What is damaged in an app
-    /// that could is part of the answer.
+    /// The exit code: that of the first app that could not be looked at, or 78 if a site is gone. What
+    /// else is damaged is part of the answer.
     pub fn exit(&self) -> Exit {
         let errors = self.apps.iter().filter_map(|app| app.error.as_ref());
-        errors.chain(&self.unreadable).next().map_or(Exit::Done, |error| error.exit)
+        let gone = self.apps.iter().any(|app| app.gone);
+        let done = if gone { Exit::Config } else { Exit::Done };
+        errors.chain(&self.unreadable).next().map_or(done, |error| error.exit)
     }
 }
 
@@ -125,6 +129,7 @@ impl AppStatus {
             app,
             root: None,
             live: None,
+            gone: false,
             foreign: None,
             hold: None,
             releases: Vec::new(),
@@ -144,6 +149,7 @@ impl AppStatus {
         Ok(Self {
             root: Some(app.root.clone()),
             live: live.map(ToString::to_string),
+            gone: releases.iter().any(|release| release.state == Case::Gone),
             foreign: foreign(&view),
             hold: hold.map(|hold| Held::of(hold, now)),
             unfinished: unfinished::all(&view)?,
@@ -173,7 +179,7 @@ impl AppStatus {
             Case::Landing | Case::Unfinished | Case::Staged | Case::Waiting | Case::Returned => {
                 true
             }
-            Case::Live | Case::Trial => true,
+            Case::Live | Case::Trial | Case::Gone => true,
             // What was refused before the live release came is an old story.
             Case::Refused => {
                 self.live().is_none_or(|live| release.since >= live.since || self.newer(release))

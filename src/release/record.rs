@@ -53,6 +53,16 @@ pub enum Target {
     Nothing,
 }
 
+impl Target {
+    /// The release, if it is one.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Self::Release(version) => Some(version),
+            Self::Nothing => None,
+        }
+    }
+}
+
 impl TryFrom<String> for Target {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {

@@ -13,6 +13,7 @@ front says what it is:
 
   live            `current` leads to it
   live, on trial  the same, and it is not known yet whether it is good
+  gone            `current` leads to it, and its directory is not there
   being landed    a deploy reads or unpacks it now
   unfinished      a deploy was interrupted; the next sweep resumes it
   staged          landed, and not live because of what the line says
@@ -21,9 +22,11 @@ front says what it is:
   returned        rolled back, or failed: what is live came after it
   good            where `rollback` would go
 
-Counted only are releases that are bad, pruned, superseded (older than what was live when they \
-came), or were refused before the live one came: `seedship releases` lists them, `seedship \
-history` says what happened to them.
+`#2` beside the live release says that it was the second to be made live in this app.
+
+Counted only are releases that are bad, pruned or superseded, good ones that `rollback` does not \
+go to, and those that were refused before the live one came: `seedship releases` lists them, \
+`seedship history` says what happened to them.
 
 It takes no lock, waits for nothing and changes nothing; it works beside a running deploy and \
 without rtorrent. The owner of the root may look, and members of the group of .seedship.",
@@ -33,7 +36,11 @@ without rtorrent. The owner of the root may look, and members of the group of .s
             (NotOurs, "the root is no directory"),
             (Io, "the root could not be read"),
             (Permission, "this user may not look into the root"),
-            (Config, "the configuration is wrong, or an app's root is not there"),
+            (
+                Config,
+                "the configuration is wrong, or an app's root is not there, or what `current` \
+                      leads to",
+            ),
         ],
         examples: &[
             ("seedship status", "all apps"),
@@ -46,13 +53,13 @@ without rtorrent. The owner of the root may look, and members of the group of .s
         command: "releases",
         tells: "\
 A table of every release that is known, newest first by the app's order: by signed publication \
-time where keys are configured, else by version. SINCE is when it became what it is, NO counts \
-activations, PUBLISHED is the signed day or that of the torrent. NOTE says `rollback` where a \
+time where keys are configured, else by version. SINCE is when it became what it is, NO is 1 \
+for the release that was the first to be made live in this app, 2 for the second, PUBLISHED is the signed day or that of the torrent. NOTE says `rollback` where a \
 rollback would go, `previous` what was live before, `prunable` what `prune` would remove, \
 `adopted` what was there before seedship.
 
 STATE is as `seedship status` explains, and beside those: `bad` failed or was rolled back from, \
-`superseded` came after a newer one was live, `pruned` was removed, `no record` is a directory \
+`superseded` is older than one that was live when it came, `pruned` was removed, `no record` is a directory \
 that seedship knows nothing of and never touches.
 
 It takes no lock, waits for nothing and changes nothing.",
@@ -64,8 +71,8 @@ It takes no lock, waits for nothing and changes nothing.",
             (Permission, "this user may not look into the root"),
             (
                 Config,
-                "the configuration is wrong, or the root is not there; or a record cannot be \
-                      read, and what it would say is missing",
+                "the configuration is wrong, or the root is not there, or what `current` leads \
+                      to; or a record cannot be read, and what it would say is missing",
             ),
         ],
         examples: &[
