@@ -4,7 +4,7 @@
 //! not be done, to which thing, and why; `hint` is the one thing to do about it, on its own line
 //! on a terminal and after the sentence in syslog.
 
-use std::{fmt, io, path::Path};
+use std::{borrow::Cow, fmt, io, path::Path};
 
 /// Writes down the exit codes once: the type, all of its values, and what each means in help, manual
 /// pages and documents.
@@ -73,6 +73,8 @@ pub enum Lasts {
     Passing,
     /// No record: neither the app nor the hash is proven.
     Unrecorded,
+    /// The record and the history have it from an earlier try.
+    Known,
 }
 
 /// One failure, told to a person.
@@ -82,7 +84,7 @@ pub struct Error {
     /// The exit code.
     pub exit: Exit,
     /// What was being done: "read", "switch", "unpack".
-    pub verb: &'static str,
+    pub verb: Cow<'static, str>,
     /// To what: a path in back-quotes, a name, an info hash. Already escaped for a log.
     pub thing: String,
     /// Why it failed.
@@ -111,7 +113,7 @@ impl Error {
             _ => Lasts::Passing,
         };
         let (thing, cause) = (thing.to_string(), cause.to_string());
-        Self { exit, verb, thing, cause, hint: None, lasts }
+        Self { exit, verb: verb.into(), thing, cause, hint: None, lasts }
     }
 
     /// An I/O error on a path: no permission and read-only are 77, everything else 74.
@@ -152,6 +154,13 @@ impl Error {
     #[must_use]
     pub fn unrecorded(mut self) -> Self {
         self.lasts = Lasts::Unrecorded;
+        self
+    }
+
+    /// It was written down before.
+    #[must_use]
+    pub fn known(mut self) -> Self {
+        self.lasts = Lasts::Known;
         self
     }
 

@@ -7,7 +7,7 @@ use crate::{
     config::{App, Config},
     deploy::{self, Env, Identified, Job, Outcome, Source, Subject},
     disk::Kernel,
-    error::{Exit, Result, one_line},
+    error::{Error, Exit, Result, one_line},
     process::{self, Who},
     prune::{self, Keep},
     release::{Record, State, Unix},
@@ -28,7 +28,7 @@ pub struct Swept {
     /// Releases that landed, or were passed over.
     pub landed: Vec<String>,
     /// What failed now, and was not only waiting.
-    pub failed: Vec<(String, Exit)>,
+    pub failed: Vec<Failed>,
     /// Apps that another process is deploying.
     pub busy: Vec<String>,
     /// Apps that are another user's.
@@ -55,6 +55,24 @@ impl fmt::Display for Skipped {
     }
 }
 
+/// One failure of a sweep.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Failed {
+    /// A release, an app, a user, or what the sweep needs for all of them.
+    pub subject: String,
+    /// The exit code.
+    pub exit: Exit,
+    /// What could not be done, and why.
+    pub message: String,
+}
+
+impl Failed {
+    /// What failed, and how.
+    pub fn new(subject: impl Into<String>, error: &Error) -> Self {
+        Self { subject: subject.into(), exit: error.exit, message: error.to_string() }
+    }
+}
+
 /// What people are told when all is as it should be.
 pub const NOTHING: &str = "nothing to do";
 
@@ -66,9 +84,9 @@ impl fmt::Display for Swept {
         landed.iter().try_for_each(|name| writeln!(f, "{name} landed"))?;
         busy.iter()
             .try_for_each(|app| writeln!(f, "{app} is being deployed by another process"))?;
-        failed
-            .iter()
-            .try_for_each(|(name, exit)| writeln!(f, "{name} failed ({})", exit.code()))?;
+        failed.iter().try_for_each(|Failed { subject, exit, .. }| {
+            writeln!(f, "{subject} failed ({})", exit.code())
+        })?;
         skipped.iter().try_for_each(|skipped| writeln!(f, "{skipped}"))?;
         match live.len() + landed.len() + busy.len() + failed.len() + skipped.len() {
             0 => f.write_str(NOTHING),
@@ -82,7 +100,7 @@ impl Swept {
     /// there are apps. What only waits, and was told before, is no failure.
     pub fn exit(&self) -> Exit {
         match self.failed.first() {
-            Some((_, exit)) => *exit,
+            Some(failed) => failed.exit,
             None if self.stranger => Exit::Permission,
             None => Exit::Done,
         }
@@ -120,9 +138,9 @@ pub fn sweep(config: &Config, rtorrent: &Client, env: &Env) -> Swept {
         if let Err(error) = sweep_app(app, jobs, rtorrent, env, &mut swept) {
             match error.exit {
                 Exit::Again => swept.busy.push(app.name.clone()),
-                exit => {
+                _ => {
                     deploy::tell_app(app, &error);
-                    swept.failed.push((app.name.clone(), exit));
+                    swept.failed.push(Failed::new(&app.name, &error));
                 }
             }
         }
@@ -183,7 +201,7 @@ fn downloads(config: &Config, rtorrent: &Client, swept: &mut Swept) -> (Vec<Down
         }
         Err(error) => {
             warn!("{unreachable}; {error}");
-            swept.failed.push(("rtorrent".to_owned(), unreachable.exit));
+            swept.failed.push(Failed::new("rtorrent", &unreachable));
             (Vec::new(), false)
         }
     }
@@ -252,7 +270,7 @@ fn sweep_app(
             Ok(Outcome::Landed { .. } | Outcome::Superseded) => swept.landed.push(name),
             Ok(_) => {}
             // One that cannot land now does not stop the next.
-            Err(error) => swept.failed.push((name, error.exit)),
+            Err(error) => swept.failed.push(Failed::new(name, &error)),
         }
     }
     let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
@@ -292,7 +310,7 @@ impl Due<'_> {
 
     fn foresee(&self, app: &App, now: Unix) -> String {
         match self {
-            Self::Land(found) => match deploy::foresee(&found.job, now) {
+            Self::Land(found) => match deploy::foresee(&found.job, &found.payload, now) {
                 Ok(would) => format!("{} {would}", found.job),
                 Err(error) => format!("{}: {error}", found.job),
             },

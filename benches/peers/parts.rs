@@ -227,6 +227,7 @@ impl Landing<'_> {
             command: "bench",
             session: self.ground.lab.path().join("nobody"),
             lock_wait: None,
+            answers: false,
         };
         let source = Source { payload: self.packed.path.clone(), rtorrent: None };
         let mut took: Option<Took> = None;

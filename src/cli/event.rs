@@ -4,16 +4,18 @@ use super::{
     args::{Args, Finished, Sweep},
     client,
     output::Output,
-    user::{self, Children, Work},
+    user::{self, Answer, Children, Work},
 };
 use crate::{
     bounded::{self, Unread},
     config::Config,
     deploy::{self, Env, Identified, Job, Source, Subject},
     error::{Context, Error, Exit, Result, quoted},
-    process, report,
+    process,
+    report::{self, Line},
     rtorrent::{Asked, Found},
-    sweep::{self, NOTHING},
+    sweep::{self, Failed, NOTHING},
+    torrent::{self, Place},
 };
 use metainfo::InfoHash;
 use serde_json::{Value, json};
@@ -33,13 +35,7 @@ pub(super) fn finished(
 ) -> Result<u8> {
     let config = match user::divide(config, args, typed)? {
         Work::Here(config) => config,
-        Work::Done(children) => {
-            let mut lines: Vec<&str> = children.lines().collect();
-            // That a torrent is no app's every owner's child says.
-            lines.dedup();
-            output.answer_if_any(lines.join("\n"), &children.object());
-            return Ok(children.code);
-        }
+        Work::Done(children) => return Ok(finished_by(&children, finished.hash, output)),
     };
     let hash = finished.hash;
     let env = Env {
@@ -48,6 +44,7 @@ pub(super) fn finished(
         command: "finished",
         session: config.rtorrent.session.clone(),
         lock_wait: None,
+        answers: true,
     };
     // What is said of a torrent before its app is known.
     let unidentified = |error: Error| Ok(output.fail_of(Some(hash), &error));
@@ -72,12 +69,13 @@ pub(super) fn finished(
         Ok(Identified::Job(job)) => job,
         Ok(Identified::NoApp(name)) => {
             let text = format!("no app takes torrent `{name}`");
-            log::debug!("{text}");
-            let object = json!({"app": null, "hash": hash.to_string(), "outcome": "no app",
-                "exit": Exit::Done});
-            // An event that is nobody's is no news; who asks beforehand is answered.
-            let text = if finished.dry_run { text } else { String::new() };
-            output.answer_if_any(text, &object);
+            Line::new(&text).unseen(log::Level::Debug);
+            let mut object = json!({"app": null, "hash": hash.to_string(), "outcome": "no app",
+                "exit": Exit::Done, "message": text});
+            if finished.dry_run {
+                object["dry_run"] = true.into();
+            }
+            output.answer(text, &object);
             return Ok(Exit::Done.code());
         }
         Err(error) => return unidentified(error),
@@ -86,33 +84,74 @@ pub(super) fn finished(
         log::debug!("{job} is another user's");
         return Ok(Exit::Done.code());
     }
+    let payload = match finished.payload {
+        // A directory that holds the torrent's file is as good as the file.
+        Some(_) => Place::of(&job.torrent, &found.payload).map_or(found.payload, |p| p.payload),
+        None => found.payload,
+    };
     if finished.dry_run {
-        return foresee(&job, &env, output);
+        return Ok(foresee(&job, &payload, found.complete, &env, output));
     }
     let rtorrent = rtorrent.as_ref().filter(|_| found.reachable);
-    let source = Source { payload: found.payload, rtorrent };
+    let source = Source { payload, rtorrent };
     drop(found.torrent);
     let outcome = match found.complete {
         true => deploy::deploy(&job, &source, &env),
         false => Err(incomplete(hash)),
     };
-    let outcome = deploy::tell(&Subject::from(&*job), outcome, rtorrent, &env);
-    output.object(&match &outcome {
-        Ok(done) => json!({
-            "app": job.app.name, "version": job.version, "hash": hash.to_string(),
-            "outcome": done.word(), "exit": done.exit(),
-        }),
-        Err(error) => report::in_json(error),
-    });
-    Ok(outcome.map_or_else(|e| e.exit, |outcome| outcome.exit()).code())
+    let subject = Subject::from(&*job);
+    match deploy::tell(&subject, outcome, rtorrent, &env) {
+        Ok(done) => {
+            let message = deploy::sentence(&subject, &done);
+            let outcome = json!({"outcome": done.word(), "exit": done.exit(), "message": message});
+            output.answer(&message, &of(&job, outcome));
+            Ok(done.exit().code())
+        }
+        Err(error) => Ok(output.failed(&error, &of(&job, report::in_json(&error)))),
+    }
 }
 
-fn foresee(job: &Job<'_>, env: &Env, output: &Output) -> Result<u8> {
-    let would = deploy::foresee(job, env.now)?.to_string();
-    let object =
-        json!({"app": job.app.name, "version": job.version, "dry_run": true, "would": would});
-    output.answer(format!("{job} {would}"), &object);
-    Ok(Exit::Done.code())
+fn foresee(job: &Job<'_>, payload: &Path, complete: bool, env: &Env, output: &Output) -> u8 {
+    let would = match complete {
+        true => deploy::foresee(job, payload, env.now),
+        false => Err(incomplete(job.hash)),
+    };
+    match would {
+        Ok(would) => {
+            let message = format!("{job} {would}");
+            let would = json!({"dry_run": true, "would": would.to_string(), "message": message});
+            output.answer(&message, &of(job, would));
+            Exit::Done.code()
+        }
+        Err(error) => output.failed(&error, &of(job, report::in_json(&error))),
+    }
+}
+
+/// What is told machines of a release, with the release.
+fn of(job: &Job<'_>, told: Value) -> Value {
+    let mut object = json!({"app": job.app.name, "version": job.version,
+        "hash": job.hash.to_string()});
+    if let (Value::Object(object), Value::Object(told)) = (&mut object, told) {
+        object.extend(told);
+    }
+    object
+}
+
+/// Tells what root's children came to, as one process would have told it.
+fn finished_by(children: &Children, hash: InfoHash, output: &Output) -> u8 {
+    let Some(Answer { code, object }) = children.answer() else { return children.code };
+    match report::from_json(object) {
+        // Of a torrent that is somebody's the child told the log.
+        Some(error) if is_somebodys(object) => drop(output.failed(&error, object)),
+        Some(error) => drop(output.fail_of(Some(hash), &error)),
+        None => output.answer(object["message"].as_str().unwrap_or_default(), object),
+    }
+    *code
+}
+
+/// A child found the release, whatever became of it.
+fn is_somebodys(object: &Value) -> bool {
+    object.get("app").is_some()
 }
 
 /// Where a download is looked for, and how long.
@@ -170,6 +209,7 @@ pub(super) fn sweep(
         command: "sweep",
         session: config.rtorrent.session.clone(),
         lock_wait: Some(Duration::ZERO),
+        answers: false,
     };
     if sweep.dry_run {
         let mut swept = sweep::Swept::default();
@@ -192,17 +232,15 @@ pub(super) fn sweep(
 }
 
 /// Tells what root's children did, as one process would have told it.
-fn swept_by(
-    children: &Children,
-    faults: Vec<(String, Exit)>,
-    dry_run: bool,
-    output: &Output,
-) -> u8 {
+fn swept_by(children: &Children, faults: Vec<Failed>, dry_run: bool, output: &Output) -> u8 {
     let mut object = children.object();
-    if let Some(Value::Array(failed)) = object.get_mut("failed").filter(|_| !dry_run) {
-        failed.extend(faults.iter().map(|fault| json!(fault)));
+    let code = first_of(children.code, &faults);
+    let own = if dry_run { Vec::new() } else { faults };
+    let failed: Vec<Failed> = children.failures().chain(own).collect();
+    if !failed.is_empty() {
+        let all = object.entry("failed").or_insert_with(|| json!([]));
+        all.as_array_mut().into_iter().for_each(|all| all.extend(failed.iter().map(|f| json!(f))));
     }
-    let failed = if dry_run { Vec::new() } else { faults.clone() };
     let own = sweep::Swept { failed, ..sweep::Swept::default() }.to_string();
     let mut lines: Vec<&str> = Vec::new();
     for line in children.lines().chain(own.lines()).filter(|line| *line != NOTHING) {
@@ -211,7 +249,6 @@ fn swept_by(
             lines.push(line);
         }
     }
-    let code = first_of(children.code, &faults);
     if lines.is_empty() && code == Exit::Done.code() {
         lines.push(NOTHING);
     }
@@ -222,7 +259,7 @@ fn swept_by(
 /// Tells what keeps apps from being swept at all: whatever is wrong with the configuration, and
 /// roots that are not there. The other apps are swept all the same. Root's children leave it to
 /// root: it would be told once for each owner.
-fn told_faults(config: &Config, args: &Args) -> Vec<(String, Exit)> {
+fn told_faults(config: &Config, args: &Args) -> Vec<Failed> {
     if args.as_owner.is_some() {
         return Vec::new();
     }
@@ -234,13 +271,13 @@ fn told_faults(config: &Config, args: &Args) -> Vec<(String, Exit)> {
         faults.extend(missing.map(|error| (app.name.clone(), error)));
     }
     faults.iter().for_each(|(_, error)| report::line_of(error).log(report::level_of(error)));
-    faults.into_iter().map(|(name, error)| (name, error.exit)).collect()
+    faults.iter().map(|(name, error)| Failed::new(name, error)).collect()
 }
 
 /// The first exit code that is a failure: that of the work, then that of the configuration.
-fn first_of(code: u8, faults: &[(String, Exit)]) -> u8 {
+fn first_of(code: u8, faults: &[Failed]) -> u8 {
     match (code, faults.first()) {
-        (0, Some((_, fault))) => fault.code(),
+        (0, Some(fault)) => fault.exit.code(),
         _ => code,
     }
 }

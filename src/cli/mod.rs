@@ -15,7 +15,7 @@ mod user;
 
 use crate::{
     config::{Config, Log, Scgi},
-    error::{Error, Exit, Result},
+    error::{Error, Exit, Result, escaped},
     process,
     release::Unix,
     report,
@@ -24,8 +24,9 @@ use crate::{
 use args::{Args, Command};
 use output::Output;
 use std::{
-    ffi::OsString,
-    io::IsTerminal,
+    ffi::{OsStr, OsString},
+    io::{IsTerminal, Write},
+    os::unix::ffi::OsStrExt,
     path::PathBuf,
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
@@ -39,26 +40,31 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let typed: Vec<OsString> = args.collect();
     let args = match Args::take(&typed) {
         Ok(args) => args,
-        Err(error) => return ExitCode::from(untaken(&typed, &error).code()),
+        Err(error) => return ExitCode::from(untaken(&typed, error)),
     };
     if args.command.is_unattended() {
         process::detach();
     }
-    let output = Output::new(args.json);
+    // Root's children of one event may fail each for itself: root says what it came to.
+    let child = args.as_owner.is_some() && matches!(args.command, Command::Finished(_));
+    let output = Output::new(args.json).passed_on(child);
     let code = match dispatch(&args, &typed, &output) {
         Ok(code) => code,
         Err(error) => output.fail(&error),
     };
-    ExitCode::from(code)
+    ExitCode::from(output.ends(code))
 }
 
-/// Arguments that are no command: help that was asked for, or a mistake. A closed pipe is nobody's
-/// error.
-fn untaken(typed: &[OsString], error: &clap::Error) -> Exit {
+/// Arguments that are no command: help that was asked for, or a mistake.
+fn untaken(typed: &[OsString], error: clap::Error) -> u8 {
+    let output = Output::new(typed.iter().any(|word| word == "--json"));
     if !error.use_stderr() {
-        let _ = error.print();
-        return Exit::Done;
+        output.keep(error.print().and_then(|()| std::io::stdout().flush()));
+        return output.ends(Exit::Done.code());
     }
+    // The message repeats what was typed, and a terminal must not obey it.
+    let typed: Vec<OsString> = typed.iter().map(|word| printable(word)).collect();
+    let error = Args::take(&typed).err().unwrap_or(error);
     let text = error.to_string();
     // What is missing stands on lines of its own; tips and usage come after an empty one.
     let cause: Vec<&str> = text.lines().take_while(|l| !l.is_empty()).map(str::trim).collect();
@@ -66,8 +72,8 @@ fn untaken(typed: &[OsString], error: &clap::Error) -> Exit {
     let mistake =
         Error::new(Exit::Usage, "read", "the arguments", cause.trim_start_matches("error: "))
             .hint("`seedship --help`, and `--help` after a command, say what can be typed");
-    match typed.iter().any(|word| word == "--json") {
-        true => Output::new(true).object(&report::in_json(&mistake)),
+    match output.is_json() {
+        true => output.object(&report::in_json(&mistake)),
         false => {
             let _ = error.print();
         }
@@ -80,7 +86,13 @@ fn untaken(typed: &[OsString], error: &clap::Error) -> Exit {
         let hint = "the event must call `seedship finished HASH`, a timer `seedship sweep`";
         report::line_of(&mistake.hint(hint)).unseen(log::Level::Error);
     }
-    Exit::Usage
+    output.ends(Exit::Usage.code())
+}
+
+/// What was typed without anything that a terminal would obey; a backslash is as it was.
+fn printable(word: &OsStr) -> OsString {
+    let parts = word.as_bytes().split(|byte| *byte == b'\\').map(escaped);
+    parts.collect::<Vec<_>>().join("\\").into()
 }
 
 fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
@@ -88,8 +100,8 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     match &args.command {
         Command::Config(command) => return settings::run(command, &path, output),
         Command::Torrent(command) => return torrent::run(command, &path, output),
-        Command::Completions(command) => return manual::completions(command),
-        Command::Man(command) => return manual::man(command),
+        Command::Completions(command) => return manual::completions(command, output),
+        Command::Man(command) => return manual::man(command, output),
         _ => {}
     }
     let config = crate::config::read(&path).and_then(Config::merge);

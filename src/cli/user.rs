@@ -10,6 +10,7 @@ use crate::{
     operate::Operator,
     process::{self, Owner},
     report,
+    sweep::Failed,
 };
 use nix::unistd::{User, geteuid, getuid};
 use serde_json::{Map, Value};
@@ -49,8 +50,16 @@ pub(super) struct Children {
     pub(super) code: u8,
     /// What each told on stdout, in the form that was asked for.
     told: Vec<String>,
-    /// Why some could not even be started, or did not end.
-    failed: Vec<Error>,
+    /// Users whose child could not even be started, or did not end, and why.
+    failed: Vec<(String, Error)>,
+    /// What the one that knew an event's torrent answered; until then the first failure.
+    answer: Option<Answer>,
+}
+
+/// What a child answered, as machines read it.
+pub(super) struct Answer {
+    pub(super) code: u8,
+    pub(super) object: Value,
 }
 
 impl Children {
@@ -59,12 +68,22 @@ impl Children {
         self.told.iter().flat_map(|told| told.lines())
     }
 
-    /// What they told machines, as one object: lists are joined, each item once; of all else the first
-    /// stands.
+    /// The answer to an event.
+    pub(super) fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
+    /// Whose work came to nothing at all.
+    pub(super) fn failures(&self) -> impl Iterator<Item = Failed> {
+        self.failed.iter().map(|(user, error)| Failed::new(user, error))
+    }
+
+    /// What they told machines of a sweep, as one object: lists are joined, each item once; of all
+    /// else the first stands.
     pub(super) fn object(&self) -> Map<String, Value> {
         let told = self.told.iter().filter_map(|told| serde_json::from_str(told).ok());
         let mut all = Map::new();
-        for object in told.chain(self.failed.iter().map(report::in_json)) {
+        for object in told {
             let Value::Object(object) = object else { continue };
             for (key, value) in object {
                 match (all.get_mut(&key), value) {
@@ -113,7 +132,10 @@ pub(super) fn divide(config: Config, args: &Args, typed: &[OsString]) -> Result<
             process::become_owner(owner)?;
             Ok(Work::Here(Box::new(config)))
         }
-        _ => Ok(Work::Done(children(&owners, &args.command, typed))),
+        _ => match &args.command {
+            Command::Finished(_) => Ok(Work::Done(one_of(&owners, typed))),
+            _ => Ok(Work::Done(all_of(&owners, args.json, typed))),
+        },
     }
 }
 
@@ -123,33 +145,67 @@ pub(super) fn is_anothers(app: &App) -> bool {
     process::owner_of(&app.root).is_ok_and(|owner| owner.uid != geteuid().as_raw())
 }
 
-fn children(owners: &[Owner], command: &Command, typed: &[OsString]) -> Children {
+/// Every owner's child does its part.
+fn all_of(owners: &[Owner], json: bool, typed: &[OsString]) -> Children {
     let mut all = Children::default();
     for owner in owners {
+        let user = format!("user `{owner}`");
         let code = match process::run_as(owner, typed.get(1..).unwrap_or_default()) {
             Ok((code, told)) => {
-                all.told.push(told);
+                // One that failed as a whole has no part in the lists, and its failure is one of all.
+                match failure(&told).filter(|_| json) {
+                    Some(error) => all.failed.push((user, error)),
+                    None => all.told.push(told),
+                }
                 code
             }
             // One owner's child that died does not keep the others from theirs.
             Err(error) => {
                 report::line_of(&error).log(report::level_of(&error));
                 let code = error.exit.code();
-                all.failed.push(error);
+                all.failed.push((user, error));
                 code
             }
         };
         all.ended(code);
-        if matches!(command, Command::Finished(_)) && is_the_same_for_all(code) {
+    }
+    all
+}
+
+/// A torrent is for one app. Whose it is only that owner's child may be able to find out: what failed
+/// for others before, as their rights are others, is no part of the answer.
+fn one_of(owners: &[Owner], typed: &[OsString]) -> Children {
+    let mut all = Children::default();
+    // Whatever form was asked for: the answer is read here, and told by this process.
+    let mut words = vec![OsString::from("--json")];
+    words.extend(typed.iter().skip(1).filter(|word| *word != "--json").cloned());
+    for owner in owners {
+        let (code, object) = match process::run_as(owner, &words) {
+            Ok((code, told)) => (code, serde_json::from_str(&told).unwrap_or_default()),
+            Err(error) => (error.exit.code(), report::in_json(&error)),
+        };
+        let is_told = object != Value::Null;
+        let is_known = object.get("app").is_some() || is_the_same_for_all(code);
+        if is_known {
+            all.code = code;
+            all.answer = Some(Answer { code, object });
             break;
+        }
+        all.ended(code);
+        if is_told && all.answer.is_none() {
+            all.answer = Some(Answer { code, object });
         }
     }
     all
 }
 
-/// A torrent is for one app. Its event failed in a way that has nothing to do with what one user
-/// may read or reach: another would only say it again.
+fn failure(told: &str) -> Option<Error> {
+    serde_json::from_str(told).ok().as_ref().and_then(report::from_json)
+}
+
+/// The event failed in a way that has nothing to do with what one user may read or reach: another
+/// would only say it again.
 fn is_the_same_for_all(code: u8) -> bool {
-    let by_rights = [Exit::Done, Exit::Unreachable, Exit::Io, Exit::Permission];
+    let by_rights = [Exit::Done, Exit::Unreachable, Exit::Io, Exit::Again, Exit::Permission];
     !by_rights.iter().any(|exit| exit.code() == code)
 }

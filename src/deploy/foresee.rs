@@ -1,14 +1,16 @@
 //! What a deploy would do: no lock, nothing written, no payload read.
 
-use super::{Job, decided, foreign, open, preflight};
+use super::{Job, decided, foreign, land, open, preflight};
 use crate::{
     choose::{self, Decision, Rules, Stay},
     disk::Disk,
     error::Result,
+    process,
     release::{Key, Record, State, Target, Unix},
     store::{Seen, Site},
+    verify::Payload,
 };
-use std::fmt;
+use std::{fmt, path::Path};
 
 /// What would happen to a release, as far as it can be known before its payload is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,7 +37,8 @@ impl fmt::Display for Would {
 }
 
 /// Foresees a deploy. What would fail before the payload is read fails here in the same way.
-pub fn foresee(job: &Job<'_>, now: Unix) -> Result<Would> {
+pub fn foresee(job: &Job<'_>, payload: &Path, now: Unix) -> Result<Would> {
+    process::require_owner(&process::owner_of(&job.app.root)?, &job.app.name)?;
     let site = open(job)?;
     let mut seen = site.look()?;
     seen.readable()?;
@@ -53,6 +56,8 @@ pub fn foresee(job: &Job<'_>, now: Unix) -> Result<Would> {
                 return Ok(Would::PassOver);
             }
             preflight::check(site.disk(), &seen, job)?;
+            // That it is there in full length can be seen without reading it.
+            Payload::open(&job.torrent, land::directory(job, payload)?)?;
             candidate
         }
     };

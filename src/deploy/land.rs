@@ -13,7 +13,7 @@ use crate::{
 };
 use metainfo::InfoHash;
 use std::{
-    io::BufWriter,
+    io::{self, BufWriter},
     os::{fd::AsFd, unix::ffi::OsStrExt},
     path::Path,
 };
@@ -53,12 +53,16 @@ pub(super) fn land(
 }
 
 /// The directory that the payload's files are found beneath.
-fn directory<'p>(job: &Job<'_>, payload: &'p Path) -> Result<&'p Path> {
+pub(super) fn directory<'p>(job: &Job<'_>, payload: &'p Path) -> Result<&'p Path> {
     if job.torrent.is_multi_file() {
         return Ok(payload);
     }
     match (payload.parent(), payload.file_name()) {
         (Some(parent), Some(name)) if name.as_bytes() == job.torrent.name() => Ok(parent),
+        _ if payload.symlink_metadata().is_err_and(|e| is_missing(&e)) => {
+            Err(Error::new(Exit::NotFound, "take", quoted(payload), "there is no such payload")
+                .hint("name where it lies: the torrent's file, or the directory that holds it"))
+        }
         _ => {
             let name = escaped(job.torrent.name());
             let cause = format!("the torrent's only file is called `{name}`");
@@ -66,6 +70,10 @@ fn directory<'p>(job: &Job<'_>, payload: &'p Path) -> Result<&'p Path> {
                 .hint("rename the file as it is called in the torrent"))
         }
     }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn unpack(

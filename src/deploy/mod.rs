@@ -13,7 +13,7 @@ mod tell;
 
 pub use foresee::{Would, foresee, is_unfinished};
 pub use identify::{Identified, Job, identify};
-pub use tell::{Subject, tell, tell_app};
+pub use tell::{Subject, sentence, tell, tell_app};
 
 use crate::{
     choose::{self, Decision, Rules, Stay},
@@ -46,6 +46,8 @@ pub struct Env {
     pub session: PathBuf,
     /// How long to wait for another deploy of the app; `None` as configured.
     pub lock_wait: Option<Duration>,
+    /// The outcome is the command's own answer: a terminal shows it without the log.
+    pub answers: bool,
 }
 
 /// Where the payload is, and the rtorrent that has it, if one is asked.
@@ -173,7 +175,7 @@ fn decided(job: &Job<'_>, known: Option<&Record>) -> Result<Option<Outcome>> {
             let exit = Exit::from_code(*exit).unwrap_or(Exit::Payload);
             Err(Error::new(exit, "deploy", job, format!("refused before: {reason}"))
                 .hint("it is tried again when the app's settings change")
-                .unrecorded())
+                .known())
         }
         _ => Ok(None),
     }

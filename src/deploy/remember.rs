@@ -23,7 +23,7 @@ pub(super) fn failure(
     now: Unix,
 ) {
     let state = match error.lasts {
-        Lasts::Unrecorded => return,
+        Lasts::Unrecorded | Lasts::Known => return,
         Lasts::Final => State::Refused {
             exit: error.exit.code(),
             reason: error.to_string(),

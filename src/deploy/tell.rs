@@ -5,7 +5,7 @@ use super::{Env, Job, Outcome};
 use crate::{
     config::App,
     disk::{Disk, Kernel},
-    error::{Error, Result},
+    error::{Error, Lasts, Result},
     release::{State, Unix, Version},
     report::{self, Line},
     rtorrent::Client,
@@ -47,17 +47,20 @@ pub fn tell(
 ) -> Result<Outcome> {
     match &outcome {
         Ok(Outcome::Already(_)) => {}
+        Err(error) if error.lasts == Lasts::Known => {}
         Ok(done) => remember(job, done.word(), from_of(done), note_of(done), env),
         Err(error) => remember(job, "failed", None, Some(error.to_string()), env),
     }
     let (level, line) = match &outcome {
-        Ok(done) => (level_of(done), sentence(job, done)),
+        Ok(done) => (level_of(done), with_fields(Line::new(sentence(job, done)), done)),
         Err(error) => (report::level_of(error), report::line_of(error)),
     };
-    line.field("app", &job.app.name)
-        .field("version", job.version)
-        .maybe("hash", job.hash)
-        .log(level);
+    let line =
+        line.field("app", &job.app.name).field("version", job.version).maybe("hash", job.hash);
+    match env.answers {
+        true => line.unseen(level),
+        false => line.log(level),
+    }
     if let Some(rtorrent) = rtorrent {
         show(job, &outcome, rtorrent, env.now);
     }
@@ -71,7 +74,7 @@ pub fn tell_app(app: &App, error: &Error) {
 
 fn from_of(outcome: &Outcome) -> Option<String> {
     match outcome {
-        Outcome::Live { from, .. } => Some(from.to_string()),
+        Outcome::Live { from, .. } => from.version().map(ToString::to_string),
         _ => None,
     }
 }
@@ -92,23 +95,31 @@ fn level_of(outcome: &Outcome) -> Level {
     }
 }
 
-fn sentence(job: &Subject<'_>, outcome: &Outcome) -> Line {
+/// The outcome for people: what the log says, without its fields.
+pub fn sentence(job: &Subject<'_>, outcome: &Outcome) -> String {
     let noted = |notes: &[String]| match notes.is_empty() {
         true => String::new(),
         false => format!(" ({})", notes.join("; ")),
     };
     match outcome {
-        Outcome::Live { from, took, notes } => Line::new(format!("{job} is live{}", noted(notes)))
+        Outcome::Live { notes, .. } => format!("{job} is live{}", noted(notes)),
+        Outcome::Landed { stay, notes } => {
+            format!("{job} landed and does not go live: {stay}{}", noted(notes))
+        }
+        Outcome::Superseded => format!("{job} is older than what is live: passed over"),
+        Outcome::Already(state) => format!("{job} is {} already", state.word()),
+        Outcome::Overruled => format!("{job} was left by an operator while on trial"),
+        Outcome::Returned(to) => format!("{job} failed its check, {to} is live again"),
+    }
+}
+
+fn with_fields(line: Line, outcome: &Outcome) -> Line {
+    match outcome {
+        Outcome::Live { from, took, .. } => line
             .field("from", from)
             .field("ms", took.all.as_millis())
             .field("switch_ms", format!("{:.1}", took.switch.as_secs_f64() * 1e3)),
-        Outcome::Landed { stay, notes } => {
-            Line::new(format!("{job} landed and does not go live: {stay}{}", noted(notes)))
-        }
-        Outcome::Superseded => Line::new(format!("{job} is older than what is live: passed over")),
-        Outcome::Already(state) => Line::new(format!("{job} is {} already", state.word())),
-        Outcome::Overruled => Line::new(format!("{job} was left by an operator while on trial")),
-        Outcome::Returned(to) => Line::new(format!("{job} failed its check, {to} is live again")),
+        _ => line,
     }
 }
 

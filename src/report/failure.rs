@@ -1,8 +1,9 @@
 //! A failure in its three forms: a log line, a message for people, an object for machines.
 
 use super::Line;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Lasts};
 use log::Level;
+use serde_json::Value;
 
 /// The line for syslog: the sentence, the hint in brackets, the exit code.
 pub fn line_of(error: &Error) -> Line {
@@ -31,7 +32,7 @@ pub fn for_people(error: &Error) -> String {
 }
 
 /// What `--json` prints instead of its object: `{"error": {"exit": 65, "message": …}}`.
-pub fn in_json(error: &Error) -> serde_json::Value {
+pub fn in_json(error: &Error) -> Value {
     let Error { exit, verb, thing, cause, hint, .. } = error;
     serde_json::json!({
         "error": {
@@ -42,6 +43,21 @@ pub fn in_json(error: &Error) -> serde_json::Value {
             "cause": cause,
             "hint": hint,
         }
+    })
+}
+
+/// The failure that an object of [`in_json`] tells, as another process of ours printed it; `None` if
+/// it tells none. What becomes of the record that process decided.
+pub fn from_json(object: &Value) -> Option<Error> {
+    let told = object.get("error")?;
+    let text = |key| told.get(key)?.as_str().map(str::to_owned);
+    Some(Error {
+        exit: Exit::from_code(u8::try_from(told.get("exit")?.as_u64()?).ok()?)?,
+        verb: text("verb")?.into(),
+        thing: text("thing")?,
+        cause: text("cause")?,
+        hint: text("hint"),
+        lasts: Lasts::Known,
     })
 }
 
@@ -79,7 +95,16 @@ mod tests {
         let object = in_json(&error());
         assert_eq!(object["error"]["exit"], 65);
         assert_eq!(object["error"]["message"], error().to_string());
-        assert_eq!(object["error"]["hint"], serde_json::Value::Null);
+        assert_eq!(object["error"]["hint"], Value::Null);
+    }
+
+    #[test]
+    fn what_one_process_tells_another_reads() {
+        for error in [error(), error().hint("pack it again")] {
+            let read = from_json(&in_json(&error)).unwrap();
+            assert_eq!(in_json(&read), in_json(&error));
+        }
+        assert!(from_json(&serde_json::json!({"app": "shop", "exit": 0})).is_none());
     }
 
     #[test]

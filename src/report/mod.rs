@@ -11,6 +11,6 @@ mod syslog;
 
 pub use self::syslog::PATIENCE;
 pub use ::syslog::Facility;
-pub use failure::{for_people, in_json, level_of, line_of};
+pub use failure::{for_people, from_json, in_json, level_of, line_of};
 pub use line::Line;
 pub use logger::start;

@@ -104,7 +104,7 @@ fn missing(path: &Path, error: io::Error) -> Result<fs::Metadata> {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             Err(Error::new(Exit::NotFound, "verify", quoted(path), "there is no such payload")
-                .hint("name where it lies: seedship torrent verify TORRENT PAYLOAD"))
+                .hint("name where it lies: the torrent's file, or the directory that holds it"))
         }
         _ => Err(error).on("verify", path),
     }

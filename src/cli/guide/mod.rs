@@ -41,8 +41,8 @@ pub(super) const GROUPS: &[(&str, &[Guide])] = &[
     ("Tools", tools::GUIDES),
 ];
 
-/// How every command may end.
-const ALWAYS: [Exit; 2] = [Exit::Usage, Exit::Bug];
+/// How every command may end: an answer that cannot be written is a failure too.
+const ALWAYS: [Exit; 3] = [Exit::Usage, Exit::Bug, Exit::Io];
 
 /// The guide of a command, by the words after `seedship`.
 pub(super) fn of(words: &str) -> Option<&'static Guide> {
@@ -61,7 +61,8 @@ impl Guide {
             let below = |exit: &&Exit| self.below().any(|guide| guide.names(**exit));
             return Exit::ALL.iter().filter(below).map(general).collect();
         }
-        let mut all: Vec<_> = ALWAYS.iter().map(general).collect();
+        let own = |exit: &&Exit| !self.exits.iter().any(|(other, _)| other == *exit);
+        let mut all: Vec<_> = ALWAYS.iter().filter(own).map(general).collect();
         all.extend(self.exits);
         all.sort_by_key(|(exit, _)| *exit);
         all

@@ -20,7 +20,8 @@ The line of rtorrent.rc, in the background, for it asks rtorrent back:
     ((execute.nothrow.bg, /usr/bin/seedship, finished, ((d.hash))))
 
 It never changes the download, never follows a path out of the release, and never lets a byte be \
-parsed that was not verified. An event that comes twice does nothing the second time. While \
+parsed that was not verified. An event that comes twice does nothing the second time; that of a refused release ends with the \
+same code again. What it came to it says in one line. While \
 another release of the app is being deployed it waits, up to `lock_wait` of the configuration. \
 Killed at any instant it leaves the old release serving, and the next sweep goes on. By root it \
 works as the owner of the app's root. What it came to is one line of syslog, and one of \

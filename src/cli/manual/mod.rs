@@ -11,25 +11,22 @@ mod text;
 use super::{
     args::{Completions, Man},
     guide,
+    output::Output,
 };
 use crate::error::{Context, Error, Exit, Result, escaped, quoted};
 use clap::Command;
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 /// `seedship completions SHELL`.
-pub(super) fn completions(command: &Completions) -> Result<u8> {
+pub(super) fn completions(command: &Completions, output: &Output) -> Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(command.shell, &mut guide::command(), "seedship", &mut script);
-    print(&script);
+    output.raw(&script);
     Ok(Exit::Done.code())
 }
 
 /// `seedship man`.
-pub(super) fn man(command: &Man) -> Result<u8> {
+pub(super) fn man(command: &Man, output: &Output) -> Result<u8> {
     if let Some(directory) = &command.to {
         write_all(directory)?;
         return Ok(Exit::Done.code());
@@ -38,7 +35,7 @@ pub(super) fn man(command: &Man) -> Result<u8> {
     let pages = pages();
     match pages.iter().find(|page| page.words == words) {
         Some(page) => {
-            print(page.text.as_bytes());
+            output.raw(page.text.as_bytes());
             Ok(Exit::Done.code())
         }
         None => {
@@ -112,11 +109,6 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     written.inspect_err(|_| {
         let _ = fs::remove_file(path);
     })
-}
-
-/// To stdout; a reader that went away is no error of ours.
-fn print(text: &[u8]) {
-    let _ = io::stdout().lock().write_all(text);
 }
 
 #[cfg(test)]
