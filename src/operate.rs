@@ -52,7 +52,7 @@ pub fn rollback<D: Disk>(
     app: &str,
     how: &Rollback,
     who: &Operator,
-) -> Result<Switched> {
+) -> Result<Done> {
     // With a name given, unreadable records must not be in the way: the directories are enough.
     let mut lock = if how.to.is_some() { site.switching_blind()? } else { site.switching()? };
     // Where it leads to depends on what the last switch left unfinished.
@@ -60,15 +60,14 @@ pub fn rollback<D: Disk>(
     let to = rollback_target(lock.seen(), app, how)?;
     if let Some(live) = lock.seen().live().filter(|live| live.version == to).cloned() {
         confirm(&mut lock, live, who)?;
-        let (from, to) = (Target::Release(to.clone()), Target::Release(to));
-        return Ok(Switched { from, to });
+        return Ok(Done::LiveAlready(to));
     }
     let bad = (!how.keep_good).then(|| format!("rolled back by {}", who.name));
     let leave = Leave { to: Target::Release(to.clone()), by: By::Rollback, bad };
     let switched = switch::leave(&mut lock, &leave, who.now)?;
     let switched = switched.ok_or_else(|| not_there(lock.seen(), app, &to, TO))?;
     note(&lock, "rollback", Some(&switched), None, who);
-    Ok(switched)
+    Ok(Done::Switched(switched))
 }
 
 /// What a rollback would switch to, without doing it.
@@ -215,13 +214,21 @@ pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Res
         }
         Current::Nothing | Current::Recorded(_) => {}
     }
-    let unread = |r: &&Record| r.version == *version && r.state == State::Superseded && !r.landed;
+    let unread = |r: &&Record| {
+        let passed_over = r.state == State::Superseded && !r.landed;
+        r.version == *version && (passed_over || is_asked_for(r))
+    };
     match (owner, seen.records.iter().find(unread)) {
         (Some(owner), _) if seen.live() == Some(owner) => Ok(Activation::Confirm(owner.clone())),
         (Some(_), _) => Ok(Activation::Switch),
         (None, Some(unread)) => Ok(Activation::LandLater(unread.clone())),
         (None, None) => Err(not_there(seen, app, version, ACTIVATE)),
     }
+}
+
+/// It was passed over, an operator asked for it, and no sweep has tried it since.
+fn is_asked_for(record: &Record) -> bool {
+    record.asked && matches!(&record.state, State::Waiting(wait) if wait.tries == 0)
 }
 
 /// Passed over unread, and now wanted: it waits for the next sweep, and is not passed over again.
@@ -252,18 +259,19 @@ fn confirm<D: Disk>(lock: &mut Switching<'_, D>, live: Record, who: &Operator) -
     lock.write(Record { leave: None, left: None, landed: true, number, ..good })
 }
 
-/// Releases land, none activates by itself.
+/// Releases land, none activates by itself. Says which hold this one replaced.
 pub fn hold<D: Disk>(
     site: &mut Site<D>,
     until: Option<Unix>,
     reason: Option<String>,
     who: &Operator,
-) -> Result<Hold> {
+) -> Result<(Hold, Option<Hold>)> {
     let mut lock = site.switching()?;
+    let replaced = lock.seen().hold.as_ref().ok().and_then(Clone::clone);
     let hold = Hold::new(who.name.clone(), who.now, until, reason);
     lock.hold(hold.clone())?;
     note(&lock, "hold", None, hold.reason.clone(), who);
-    Ok(hold)
+    Ok((hold, replaced))
 }
 
 /// Releases activate by themselves again, from the next sweep on. Says whether there was a hold.
@@ -302,8 +310,9 @@ fn note<D: Disk>(
     note: Option<String>,
     who: &Operator,
 ) {
-    let version = switched.map(|s| s.to.to_string());
-    let from = switched.map(|s| s.from.to_string());
+    let named = |target: &Target| target.version().map(ToString::to_string);
+    let version = switched.and_then(|s| named(&s.to));
+    let from = switched.and_then(|s| named(&s.from));
     lock.note(&Entry { version, from, note, ..entry(event, who) });
 }
 

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
+mod answers;
 mod audit;
 mod atomic;
 mod bad_input;

@@ -120,7 +120,7 @@ fn every_answer_has_its_object() {
         |from: &str, to: &str| json!({"app": "shop", "from": from, "to": to, "switched": true});
     assert_eq!(host.json(&["rollback", "shop"]), switched("3.0", "2.0"));
     assert_eq!(host.json(&["activate", "shop", "3.0"]), switched("2.0", "3.0"));
-    let again = json!({"app": "shop", "version": "3.0", "switched": false});
+    let again = json!({"app": "shop", "from": "3.0", "to": "3.0", "switched": false});
     assert_eq!(host.json(&["activate", "shop", "3.0"]), again);
 
     let held = host.json(&["hold", "shop", "--until", "2099-01-01T00:00:00Z", "--reason", "x"]);
@@ -136,7 +136,7 @@ fn every_answer_has_its_object() {
     );
     assert_eq!(host.json(&["unhold", "shop"])["was_held"], false);
 
-    let pruned = json!({"app": "shop", "dry_run": false, "pruned": ["1.0"]});
+    let pruned = json!({"app": "shop", "pruned": ["1.0"]});
     assert_eq!(host.json(&["prune", "shop", "--keep", "1"]), pruned);
     let nothing = json!({"live": [], "landed": [], "failed": [], "busy": []});
     assert_eq!(host.json(&["sweep"]), nothing);

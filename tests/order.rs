@@ -255,7 +255,8 @@ fn nobodys_torrent_is_no_news() {
     let host = Host::new(&lab, SHOP);
     let (torrent, payload) = named(&lab, "holiday-pictures", "1.0");
     let run = host.finished(&torrent, &payload);
-    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    let said = "no app takes torrent `holiday-pictures.tar`\n";
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, said, ""));
     assert_eq!(host.log(), [""; 0]);
     assert_eq!(host.told("no app takes torrent"), 1);
 }
@@ -354,14 +355,15 @@ fn an_event_answers_a_machine_too() {
         let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         (run.code, object)
     };
-    let outcome = |word: &str| {
+    let outcome = |word: &str, message: &str| {
         let (version, hash) = ("1.0", &torrent.hash);
         serde_json::json!({
-            "app": "shop", "version": version, "hash": hash, "outcome": word, "exit": 0
+            "app": "shop", "version": version, "hash": hash, "outcome": word, "exit": 0,
+            "message": message
         })
     };
-    assert_eq!(answer(&torrent, &payload), (0, outcome("live")));
-    assert_eq!(answer(&torrent, &payload), (0, outcome("already")));
+    assert_eq!(answer(&torrent, &payload), (0, outcome("live", "shop 1.0 is live")));
+    assert_eq!(answer(&torrent, &payload), (0, outcome("already", "shop 1.0 is good already")));
     for name in ["shop-latest", "shop-1.1"] {
         let (torrent, payload) = named(&lab, name, "1.0");
         fs::write(&payload, "damaged").unwrap();

@@ -118,8 +118,35 @@ fn roots_sweep_has_a_child_for_each_owner() {
     let run = host.run(&["sweep", "--json"]);
     assert_eq!((run.code, host.told("config.d/wiki.toml")), (78, 1), "{:#?}", host.log());
     let swept: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(swept["failed"], json!([["configuration", 78]]), "{swept}");
+    assert_eq!(
+        swept["failed"],
+        json!([{"subject": "configuration", "exit": 78, "message": swept["failed"][0]["message"]}]),
+        "{swept}"
+    );
     assert_eq!(swept["live"], json!([]), "what failed waits: {swept}");
+}
+
+#[test]
+fn a_sweep_loses_no_owners_failure() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let (host, releases) = two(&lab);
+    for (torrent, payload) in &releases {
+        host.in_session(torrent, payload.parent().unwrap());
+    }
+    // Whoever writes a file dies of it: every child, and not root, which only joins their answers.
+    let sweep = host.command(&["sweep", "--json"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c 0; ulimit -f 0; exec \"$@\"", "sh"]).arg(sweep.get_program());
+    shell.args(sweep.get_args()).env("SEEDSHIP_CONFIG", host.config());
+    let run = Run::of(shell.output().unwrap());
+    let swept: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, swept.get("error")), (75, None), "{run:?}");
+    let subjects: Vec<_> =
+        swept["failed"].as_array().unwrap().iter().map(|failed| &failed["subject"]).collect();
+    assert_eq!(subjects, ["user `#45987`", "user `nobody`"], "{run:?}");
 }
 
 #[test]
@@ -153,7 +180,7 @@ fn a_torrent_that_is_no_apps_is_told_once() {
         let mut event = host.event(&torrent, &payload);
         Run::of(event.args(more).output().unwrap())
     };
-    assert_eq!((run(&[]).code, run(&[]).stdout.as_str()), (0, ""), "no news");
+    assert_eq!((run(&[]).code, run(&[]).stdout), (0, run(&["--dry-run"]).stdout), "once");
     assert_eq!(run(&["--dry-run"]).stdout, "no app takes torrent `wiki-1.0.tar.zst`\n");
     let told: serde_json::Value = serde_json::from_str(&run(&["--json"]).stdout).unwrap();
     assert_eq!((&told["outcome"], &told["exit"]), (&json!("no app"), &json!(0)), "{told}");

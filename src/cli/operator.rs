@@ -8,17 +8,17 @@ use super::{
 use crate::{
     config::{App as Settings, Config},
     disk::Kernel,
-    error::{Error, Exit, Result},
+    error::{Error, Exit, Result, one_line},
     operate::{self, Activation, Done, Operator},
     process::Who,
     prune::{self, Keep},
-    release::Record,
+    release::{Record, Target, Unix, Version},
     report::Line,
-    store::{Seen, Site},
+    store::{Hold as Replaced, Seen, Site},
     switch::Switched,
 };
 use log::Level;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn site(app: &Settings) -> Result<Site<Kernel>> {
     Ok(Site::new(Kernel::open(&app.root)?, app.mode.directory()))
@@ -31,27 +31,52 @@ fn ours(app: &Settings) -> Result<(Site<Kernel>, Operator)> {
     Ok((site(app)?, who))
 }
 
-/// What is there, for a dry run: no lock, nothing written.
+/// What is there, for a dry run: no lock, nothing written. Whoever could not do it is told so, and
+/// a record that cannot be read is in the way as it is of the real thing.
 fn seen(app: &Settings) -> Result<Seen> {
+    let seen = seen_blind(app)?;
+    seen.readable()?;
+    Ok(seen)
+}
+
+/// The same for what needs no record.
+fn seen_blind(app: &Settings) -> Result<Seen> {
+    user::becomes_owner_of(app)?;
     site(app)?.look()
+}
+
+/// What machines are told of a switch, done or not.
+fn switch(app: &Settings, from: Option<&Target>, to: &Version, more: Value) -> Value {
+    let from = from.and_then(Target::version);
+    with(json!({"app": app.name, "from": from, "to": to}), more)
+}
+
+fn with(mut object: Value, more: Value) -> Value {
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+        object.extend(more);
+    }
+    object
 }
 
 pub(super) fn rollback(config: &Config, typed: &Rollback, output: &Output) -> Result<Exit> {
     let app = config.app(&typed.app)?;
     let how = operate::Rollback { to: typed.to.clone(), keep_good: typed.keep_good };
     if typed.dry_run {
-        let seen = seen(app)?;
+        let seen = if how.to.is_some() { seen_blind(app)? } else { seen(app)? };
         let to = operate::rollback_target(&seen, &app.name, &how)?;
-        let from = seen.live_target().map_or("nothing".to_owned(), |from| from.to_string());
-        output.answer(
-            format!("would roll {} back: {from} → {to}", app.name),
-            &json!({"app": app.name, "dry_run": true, "from": from, "to": to}),
-        );
+        let from = seen.live_target();
+        let text = match seen.live().is_some_and(|live| live.version == to) {
+            true => would_confirm(app, &to),
+            false => format!("would roll {} back: {} → {to}", app.name, shown(from.as_ref())),
+        };
+        output.answer(text, &switch(app, from.as_ref(), &to, json!({"dry_run": true})));
         return Ok(Exit::Done);
     }
     let (mut site, who) = ours(app)?;
-    let switched = operate::rollback(&mut site, &app.name, &how, &who)?;
-    told("rolled back", app, &switched, &who, output);
+    match operate::rollback(&mut site, &app.name, &how, &who)? {
+        Done::Switched(switched) => told("rolled back", app, &switched, &who, output),
+        Done::LiveAlready(version) | Done::ToBeLanded(version) => confirmed(app, version, output),
+    }
     Ok(Exit::Done)
 }
 
@@ -65,28 +90,45 @@ pub(super) fn activate(config: &Config, typed: &Activate, output: &Output) -> Re
     let (name, version) = (&app.name, &typed.version);
     match done {
         Done::Switched(switched) => told("activated", app, &switched, &who, output),
-        Done::LiveAlready(version) => output.answer(
-            format!("{name} {version} is live already; it is good now"),
-            &json!({"app": name, "version": version, "switched": false}),
-        ),
-        Done::ToBeLanded(_) => output.answer(
-            format!(
-                "{name} {version} was passed over unread: the next sweep lands it, activate it then"
-            ),
-            &json!({"app": name, "version": version, "switched": false, "lands": true}),
-        ),
+        Done::LiveAlready(version) => confirmed(app, version, output),
+        Done::ToBeLanded(_) => {
+            let from = site.look()?.live_target();
+            let told = json!({"switched": false, "lands": true});
+            output.answer(
+                format!(
+                    "{name} {version} was passed over unread: the next sweep lands it, activate it then"
+                ),
+                &switch(app, from.as_ref(), version, told),
+            );
+        }
     }
     Ok(Exit::Done)
+}
+
+/// It was live before the command was typed.
+fn confirmed(app: &Settings, version: Version, output: &Output) {
+    let text = format!("{} {version} is live already; it is good now", app.name);
+    let live = Target::Release(version.clone());
+    output.answer(text, &switch(app, Some(&live), &version, json!({"switched": false})));
+}
+
+fn would_confirm(app: &Settings, version: &Version) -> String {
+    format!("{} {version} is live already; its record would say good", app.name)
+}
+
+/// What is live, for people.
+fn shown(target: Option<&Target>) -> String {
+    target.map_or("nothing".to_owned(), ToString::to_string)
 }
 
 fn would_activate(app: &Settings, typed: &Activate, output: &Output) -> Result<Exit> {
     let seen = seen(app)?;
     let activation = operate::activation(&seen, &app.name, &typed.version, typed.adopt)?;
-    let from = seen.live_target().map_or("nothing".to_owned(), |from| from.to_string());
+    let from = seen.live_target();
     let (name, to) = (&app.name, &typed.version);
     let would = match &activation {
-        Activation::Switch => format!("would activate {name}: {from} → {to}"),
-        Activation::Confirm(_) => format!("{name} {to} is live already; its record would say good"),
+        Activation::Switch => format!("would activate {name}: {} → {to}", shown(from.as_ref())),
+        Activation::Confirm(_) => would_confirm(app, to),
         Activation::LandLater(_) => {
             format!("{name} {to} was passed over unread; the next sweep would land it")
         }
@@ -97,19 +139,16 @@ fn would_activate(app: &Settings, typed: &Activate, output: &Output) -> Result<E
             format!("would make the directory at `current` a release, and {name} {to} live")
         }
     };
-    output.answer(would, &json!({"app": name, "dry_run": true, "from": from, "to": to}));
+    output.answer(would, &switch(app, from.as_ref(), to, json!({"dry_run": true})));
     Ok(Exit::Done)
 }
 
 fn told(verb: &str, app: &Settings, switched: &Switched, who: &Operator, output: &Output) {
     let (name, Switched { from, to }) = (&app.name, switched);
-    let line =
-        Line::new(format!("{name} was {verb} to {to} by {}", crate::error::one_line(&who.name)));
+    let line = Line::new(format!("{name} was {verb} to {to} by {}", one_line(&who.name)));
     line.field("app", name).field("from", from).field("to", to).unseen(Level::Info);
-    output.answer(
-        format!("{name}: {verb}, {from} → {to}"),
-        &json!({"app": name, "from": from.to_string(), "to": to.to_string(), "switched": true}),
-    );
+    let object = json!({"app": name, "from": from.version(), "to": to.version(), "switched": true});
+    output.answer(format!("{name}: {verb}, {from} → {to}"), &object);
 }
 
 pub(super) fn hold(config: &Config, typed: &Hold, output: &Output) -> Result<Exit> {
@@ -121,26 +160,49 @@ pub(super) fn hold(config: &Config, typed: &Hold, output: &Output) -> Result<Exi
         return Err(Error::new(Exit::Usage, "hold", format!("app `{}`", app.name), cause)
             .hint("name a time to come in UTC, or a while from now like 2h"));
     }
+    // An empty reason is none.
+    let reason = typed.reason.clone().filter(|reason| !reason.trim().is_empty());
     let shown = until.map_or("until it is released".to_owned(), |until| format!("until {until}"));
     if typed.dry_run {
-        let object =
-            json!({"app": app.name, "dry_run": true, "until": until.map(|u| u.to_string())});
-        output.answer(format!("would hold {} {shown}", app.name), &object);
+        let replaced = seen(app)?.hold.ok().flatten();
+        let object = json!({"app": app.name, "dry_run": true, "until": in_json(until),
+            "reason": reason, "replaced": replaced.as_ref().map(hold_in_json)});
+        let instead = replaced.as_ref().map_or(String::new(), instead_of);
+        output.answer(format!("would hold {} {shown}{instead}", app.name), &object);
         return Ok(Exit::Done);
     }
     let (mut site, who) = ours(app)?;
-    let hold = operate::hold(&mut site, until, typed.reason.clone(), &who)?;
+    let (hold, replaced) = operate::hold(&mut site, until, reason, &who)?;
     let name = &app.name;
     Line::new(format!("{name} is held {shown}"))
         .field("app", name)
         .field("by", &hold.by)
         .maybe("reason", hold.reason.as_ref())
         .unseen(Level::Info);
+    let instead = replaced.as_ref().map_or(String::new(), instead_of);
     output.answer(
-        format!("{name} is held {shown}: releases land, none goes live by itself"),
-        &json!({"app": name, "held": true, "by": hold.by, "until": hold.until.map(|u| u.to_string()), "reason": hold.reason}),
+        format!("{name} is held {shown}: releases land, none goes live by itself{instead}"),
+        &json!({"app": name, "held": true, "by": hold.by, "until": in_json(hold.until),
+            "reason": hold.reason, "replaced": replaced.as_ref().map(hold_in_json)}),
     );
     Ok(Exit::Done)
+}
+
+fn in_json(time: Option<Unix>) -> Option<String> {
+    time.map(|time| time.to_string())
+}
+
+fn hold_in_json(hold: &Replaced) -> Value {
+    json!({"by": hold.by, "since": hold.at.to_string(), "until": in_json(hold.until),
+        "reason": hold.reason})
+}
+
+/// The hold that a new one replaces, on a line of its own: its reason is not lost silently.
+fn instead_of(hold: &Replaced) -> String {
+    let until = hold.until.map_or(String::new(), |until| format!(" until {until}"));
+    let reason = hold.reason.as_ref().filter(|reason| !reason.is_empty());
+    let reason = reason.map_or(String::new(), |reason| format!(": {}", one_line(reason)));
+    format!("\n  instead of the hold by {}{until}{reason}", one_line(&hold.by))
 }
 
 pub(super) fn unhold(config: &Config, typed: &Unhold, output: &Output) -> Result<Exit> {
@@ -190,13 +252,14 @@ pub(super) fn prune(config: &Config, typed: &Prune, output: &Output) -> Result<E
         (false, true) => format!("{}: would prune {}", app.name, versions.join(", ")),
         (false, false) => format!("{}: pruned {}", app.name, versions.join(", ")),
     };
-    output.answer(text, &json!({"app": app.name, "dry_run": would, "pruned": versions}));
+    let dry_run = if would { json!({"dry_run": true}) } else { json!({}) };
+    output.answer(text, &with(json!({"app": app.name, "pruned": versions}), dry_run));
     Ok(Exit::Done)
 }
 
 fn pruned_by(app: &Settings, record: &Record, who: &Operator) {
     let (name, version) = (&app.name, &record.version);
-    Line::new(format!("{name} {version} was pruned by {}", crate::error::one_line(&who.name)))
+    Line::new(format!("{name} {version} was pruned by {}", one_line(&who.name)))
         .field("app", name)
         .field("version", version)
         .unseen(Level::Info);

@@ -126,7 +126,7 @@ fn with_mounts(host: &Host<'_>, script: &str) -> Option<String> {
 const FINISHED: &str = r#"
 finished() {
     code=0
-    "$SEEDSHIP" finished "$1" --torrent "$TORRENTS/$1.torrent" --payload "$2" || code=$?
+    "$SEEDSHIP" finished "$1" --torrent "$TORRENTS/$1.torrent" --payload "$2" > /dev/null || code=$?
     echo "$code $(readlink "$ROOT/current") $(ls -Ax "$ROOT/releases" | tr -s ' ' ' ') $(
         sed -n 's/^state = "\(.*\)"$/\1/p' "$ROOT/.seedship/records/$1.toml" 2> /dev/null)"
 }

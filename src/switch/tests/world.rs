@@ -278,11 +278,12 @@ impl World {
 
     pub(super) fn rollback(&self) -> Result<Switched> {
         operate::rollback(&mut self.site(), APP, &Rollback::default(), &self.operator())
+            .map(switched)
     }
 
     pub(super) fn rollback_to(&self, text: &str) -> Result<Switched> {
         let how = Rollback { to: Some(version(text)), keep_good: false };
-        operate::rollback(&mut self.site(), APP, &how, &self.operator())
+        operate::rollback(&mut self.site(), APP, &how, &self.operator()).map(switched)
     }
 
     pub(super) fn activate(&self, text: &str) -> Result<Done> {
@@ -375,5 +376,19 @@ impl World {
                 .unwrap();
         }
         copy.assert_settled(context);
+    }
+}
+
+/// What is live already is gone to without a step.
+fn switched(done: Done) -> Switched {
+    match done {
+        Done::Switched(switched) => switched,
+        Done::LiveAlready(live) | Done::ToBeLanded(live) => {
+            let (from, to) = (
+                crate::release::Target::Release(live.clone()),
+                crate::release::Target::Release(live),
+            );
+            Switched { from, to }
+        }
     }
 }
