@@ -345,7 +345,8 @@ fn what_is_named_by_hand_is_found_as_verify_finds_it() {
     for args in typed {
         let run = host.run(args);
         assert_eq!(run.code, 65, "{args:?}: {run:?}");
-        assert!(run.stderr.contains("it is a directory\n  hint: name the .torrent file itself"));
+        let says = "it is a directory, not a regular file\n  hint: name the .torrent file itself";
+        assert!(run.stderr.contains(says), "{run:?}");
     }
     let run = event(&host, &torrent, &directory.join("nothere"), &[]);
     assert_eq!(run.code, 66);

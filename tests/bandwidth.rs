@@ -8,6 +8,7 @@
 
 use lab::{Flavour, Lab, Machine, Net, Node, Torrent, await_until, rtorrent};
 use std::{
+    fs,
     net::IpAddr,
     path::PathBuf,
     process::{Command, Output},
@@ -141,7 +142,7 @@ fn a_torrent_s_upload_is_capped_alone(lab: &Lab, flavour: Flavour) {
     let (capped, free) = (large(lab, "shop-1.tar"), large(lab, "shop-2.tar"));
     let seeder = start(lab, flavour, &racks.seeder).set("deploy_up_kib", &CAP_KIB.to_string());
     let seeder = seeder.start().unwrap();
-    std::fs::copy(&capped.0, seeder.download().join(&capped.1.name)).unwrap();
+    fs::copy(&capped.0, seeder.download().join(&capped.1.name)).unwrap();
     seeder.watch(&capped.1).unwrap();
     seeder.await_complete(&capped.1.hash).unwrap();
     seeder.seed(&free.1, &free.0).unwrap();
@@ -507,15 +508,18 @@ fn the_script_says_what_is_wrong_and_how_to_write_it() {
         assert_eq!(run.status.code(), Some(64), "{args:?} {run:?}");
         assert!(said.contains("\nseedship-bandwidth: hint: "), "{args:?} {said}");
     }
-    let run = lab::as_ordinary_user(&script).args(["stop", "lo"]).output().unwrap();
+    // Where this repository lies, another user may not look.
+    let lab = Lab::new().unwrap();
+    let open = lab.path().join("seedship-bandwidth");
+    fs::copy(&script, &open).unwrap();
+    let run = lab::as_ordinary_user(&open).args(["stop", "lo"]).output().unwrap();
     assert_eq!(run.status.code(), Some(77), "{run:?}");
-    let run = lab::as_ordinary_user(&script).args(["status", "lo"]).output().unwrap();
+    let run = lab::as_ordinary_user(&open).args(["status", "lo"]).output().unwrap();
     assert_eq!(run.status.code(), Some(3), "whoever may look may ask: {run:?}");
     let help = Command::new(&script).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.starts_with("Caps ") && help.ends_with("77 not root.\n"), "{help}");
 
-    let lab = Lab::new().unwrap();
     let Some(racks) = racks(&lab) else { return };
     let run = self::script(&racks.near, "start nonesuch0 --up 1mbit");
     assert_eq!(run.status.code(), Some(66), "{run:?}");

@@ -15,7 +15,7 @@ use crate::{
     report::{self, Line},
     rtorrent::{Asked, Found},
     sweep::{self, Failed, NOTHING},
-    torrent::{self, Place},
+    torrent::Place,
 };
 use metainfo::InfoHash;
 use serde_json::{Value, json};

@@ -82,7 +82,8 @@ pub(super) struct App {
     pub(super) unsigned: Option<Spanned<Unsigned>>,
     /// "auto": a newer release goes live when it has landed; "manual": when an operator says so.
     pub(super) activate: Option<Activate>,
-    /// How many releases are kept, the live one among them.
+    /// How many releases are kept, the live one among them. Bad ones do not count, and more stay: the
+    /// newest bad one, where a rollback would go, what was live a moment ago (`seedship prune --help`).
     pub(super) keep: Option<Spanned<u32>>,
     /// "with-release": a pruned release's download leaves rtorrent and the disk; "keep": it stays.
     pub(super) downloads: Option<Downloads>,

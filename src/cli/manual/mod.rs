@@ -15,7 +15,7 @@ use super::{
 };
 use crate::error::{Context, Error, Exit, Result, escaped, quoted};
 use clap::Command;
-use std::{fs, io, path::Path};
+use std::{fs, io, io::Write, path::Path};
 
 /// `seedship completions SHELL`.
 pub(super) fn completions(command: &Completions, output: &Output) -> Result<u8> {
