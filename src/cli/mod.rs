@@ -38,6 +38,12 @@ const CONFIG: &str = "/etc/seedship/config.toml";
 /// Runs the command line; the exit code is the outcome.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let typed: Vec<OsString> = args.collect();
+    // Not for people: this process is to become an operator's command.
+    if let [_, word, command @ ..] = typed.as_slice()
+        && word == process::AS_COMMAND
+    {
+        return ExitCode::from(process::become_command(command));
+    }
     let args = match Args::take(&typed) {
         Ok(args) => args,
         Err(error) => return ExitCode::from(untaken(&typed, error)),

@@ -26,12 +26,17 @@ use std::{
 pub fn detach() {
     // Neither can fail on these arguments; if they did, the deploy could still be done.
     let _ = SigSet::empty().thread_set_mask();
-    for descriptor in foreign() {
-        let _ = close(descriptor);
-    }
+    close_foreign();
     if !(stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal()) {
         // Refused to the leader of a process group, which has a group of its own already.
         let _ = setsid();
+    }
+}
+
+/// Closes every descriptor but the standard three; to be called before anything is opened.
+pub(super) fn close_foreign() {
+    for descriptor in foreign() {
+        let _ = close(descriptor);
     }
 }
 

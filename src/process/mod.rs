@@ -4,14 +4,16 @@
 //! else in the hook does. There is no state; what a killed process leaves behind is told by
 //! [`Who`], which the lock's line carries, and ended by [`end_group`].
 
+mod command;
 mod detach;
 mod group;
 mod owner;
 mod who;
 
+pub use command::{AS_COMMAND, Ended, Leash, Order, become_command, run};
 pub use detach::detach;
-pub use group::end_group;
-pub use owner::{AS_OWNER, Owner, become_owner, owner_of, require_owner, run_as};
+pub use group::{Group, end_group};
+pub use owner::{AS_OWNER, Owner, become_owner, home, owner_of, require_owner, run_as};
 pub use who::{Who, is_running};
 
 /// Runs one ignored test of this binary in a process of its own, for what would change the whole

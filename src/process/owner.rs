@@ -18,7 +18,7 @@ use std::{
         fs::MetadataExt,
         process::{CommandExt, ExitStatusExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -122,6 +122,11 @@ pub fn require_owner(owner: &Owner, app: &str) -> Result<()> {
     let user = if owner.name.is_some() { owner.to_string() } else { format!("'{owner}'") };
     Err(Error::new(Exit::Permission, "change", format!("`{app}`"), cause)
         .hint(format!("sudo -u {user} seedship …")))
+}
+
+/// The home of the user that this process is; `/` for one without a passwd entry.
+pub fn home() -> PathBuf {
+    User::from_uid(geteuid()).ok().flatten().map_or_else(|| "/".into(), |user| user.dir)
 }
 
 /// Runs this program again for one owner, and returns its exit code and what it told on stdout: as

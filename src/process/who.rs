@@ -4,6 +4,7 @@
 //! to name in a message and whose children may still run after a kill. So a line that is torn or
 //! was written by another version is nobody, never an error.
 
+use super::group::Group;
 use crate::error::{Context, Error, Exit, Result, escaped};
 use metainfo::InfoHash;
 use std::{fmt, fs};
@@ -15,8 +16,9 @@ pub struct Who {
     pub pid: u32,
     /// When it started, in clock ticks since boot: field 22 of `/proc/PID/stat`, proc(5).
     pub start: u64,
-    /// Its process group.
-    pub group: u32,
+    /// The process group of what it runs: its own, if it leads one, or that of a command; none if
+    /// a script started it in the script's.
+    pub group: Option<Group>,
     /// The boot it ran in (`/proc/sys/kernel/random/boot_id`): numbers and ticks begin again.
     pub boot: String,
     /// What it does: `finished`, `sweep`, `prune shop`.
@@ -38,7 +40,8 @@ impl Who {
             )
             .hint("mount /proc")
         })?;
-        let (start, group) = (stat.start, stat.group);
+        let start = stat.start;
+        let group = (stat.group == pid).then_some(Group { leader: pid, start });
         Ok(Self { pid, start, group, boot: boot()?, command: command.to_owned(), hash })
     }
 
@@ -60,7 +63,10 @@ impl Who {
         let who = Self {
             pid: next("pid")?.parse().ok()?,
             start: next("start")?.parse().ok()?,
-            group: next("group")?.parse().ok()?,
+            group: match next("group")? {
+                "-" => None,
+                group => Some(Group::parse(group)?),
+            },
             boot: unescaped(next("boot")?)?,
             command: unescaped(next("command")?)?,
             hash: match next("hash")? {
@@ -72,12 +78,17 @@ impl Who {
     }
 }
 
-/// One line without its newline: `pid=1 start=2 group=1 boot=… command=finished hash=…`.
+/// One line without its newline: `pid=1 start=2 group=1/2 boot=… command=finished hash=…`.
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pid, start, group, boot, command, hash } = self;
         let (boot, command) = (spaceless(boot), spaceless(command));
-        write!(f, "pid={pid} start={start} group={group} boot={boot} command={command} hash=")?;
+        write!(f, "pid={pid} start={start} group=")?;
+        match group {
+            Some(group) => group.fmt(f)?,
+            None => f.write_str("-")?,
+        }
+        write!(f, " boot={boot} command={command} hash=")?;
         match hash {
             Some(hash) => hash.fmt(f),
             None => f.write_str("-"),
@@ -171,7 +182,7 @@ mod tests {
     fn of(child: &std::process::Child) -> Who {
         let stat = Stat::of(child.id()).unwrap();
         let mut who = Who::me("finished", None).unwrap();
-        (who.pid, who.start, who.group) = (child.id(), stat.start, stat.group);
+        (who.pid, who.start) = (child.id(), stat.start);
         who
     }
 
@@ -226,9 +237,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_line_comes_back(
-            pid: u32, start: u64, group: u32, boot in any::<String>(), command in any::<String>(),
+            pid: u32, start: u64, group in any::<Option<(u32, u64)>>(), boot in any::<String>(), command in any::<String>(),
             hash in any::<Option<[u8; 20]>>(),
         ) {
+            let group = group.map(|(leader, start)| Group { leader, start });
             let who = Who { pid, start, group, boot, command, hash: hash.map(InfoHash::new) };
             let line = who.to_string();
             prop_assert!(!line.contains('\n'));
