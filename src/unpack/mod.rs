@@ -10,6 +10,7 @@
 
 mod budget;
 mod building;
+mod changed;
 mod decode;
 mod directory;
 mod entry;
@@ -25,6 +26,7 @@ mod zip;
 mod zstd;
 
 pub use building::Contents;
+pub use changed::{Before, Totals};
 pub use kind::{Compression, Kind};
 pub use plan::Plan;
 #[cfg(test)]

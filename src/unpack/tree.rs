@@ -20,7 +20,7 @@ use std::{
 };
 
 /// How a directory is opened.
-const DIRECTORY: OFlag =
+pub(super) const DIRECTORY: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// The stage while it is filled.
@@ -38,7 +38,7 @@ pub(super) struct Modes {
     pub(super) directory: u32,
     executable: u32,
     plain: u32,
-    group: Option<Gid>,
+    pub(super) group: Option<Gid>,
 }
 
 impl Modes {
