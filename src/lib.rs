@@ -23,6 +23,7 @@ pub mod verify;
 pub mod unpack;
 pub mod choose;
 pub mod switch;
+pub mod check;
 pub mod prune;
 pub mod report;
 // stories
