@@ -44,7 +44,7 @@ exits! {
     Again = 75, "try again: locked, incomplete, damaged";
     Permission = 77, "a permission, or a signature that is missing or wrong";
     Config = 78, "the configuration is wrong";
-    Unhealthy = 79, "the health check failed, the earlier release is back";
+    Unhealthy = 79, "a command of the app failed: prepare, activated or check";
 }
 
 impl Exit {

@@ -7,6 +7,7 @@
 use crate::{
     disk::Disk,
     error::{Error, Exit, Result},
+    process::Who,
     prune::{self, Keep},
     release::{By, Record, State, Target, Unix, Version, Wait},
     store::{Current, Entry, Foreign, History, Hold, Seen, Site, Switching},
@@ -287,10 +288,10 @@ pub fn unhold<D: Disk>(site: &mut Site<D>, who: &Operator) -> Result<bool> {
 pub fn prune<D: Disk>(
     site: &mut Site<D>,
     keep: &Keep,
-    line: &str,
+    me: &Who,
     who: &Operator,
 ) -> Result<Vec<Record>> {
-    let mut by = site.deploying(std::time::Duration::ZERO, line)?;
+    let mut by = site.deploying(std::time::Duration::ZERO, me)?;
     let pruned = prune::prune(&mut by, keep, who.now, who.random)?;
     for record in &pruned {
         let hash = record.key.info_hash().map(|hash| hash.to_string());

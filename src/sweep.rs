@@ -12,7 +12,7 @@ use crate::{
     prune::{self, Keep},
     release::{Record, State, Unix},
     rtorrent::{Client, Download, session},
-    settle,
+    settle::{self, Commands},
     store::{Seen, Site},
     tidy::{self, Seeding},
 };
@@ -96,6 +96,19 @@ impl fmt::Display for Swept {
 }
 
 impl Swept {
+    /// What became of a release.
+    fn settled(&mut self, name: String, outcome: &Outcome) {
+        match outcome {
+            Outcome::Live { .. } => self.live.push(name),
+            Outcome::Landed { .. } | Outcome::Superseded => self.landed.push(name),
+            Outcome::Returned { why, .. } => {
+                let (exit, message) = (outcome.exit(), why.to_string());
+                self.failed.push(Failed { subject: name, exit, message });
+            }
+            Outcome::Already(_) | Outcome::Overruled => {}
+        }
+    }
+
     /// The exit code: that of the first failure; 77 if there was nothing this user may sweep though
     /// there are apps. What only waits, and was told before, is no failure.
     pub fn exit(&self) -> Exit {
@@ -254,7 +267,7 @@ fn sweep_app(
     swept: &mut Swept,
 ) -> Result<()> {
     let mut site = Site::new(Kernel::open(&app.root)?, app.mode.directory());
-    recover(&mut site, app, env)?;
+    recover(&mut site, app, rtorrent, env, swept)?;
     let mut switched = false;
     for due in due(&site.look()?, app, found, env.now) {
         // Newest first: what landed earlier is older than what is live now, and was told of then.
@@ -263,33 +276,37 @@ fn sweep_app(
         }
         let (name, done) = due.carry_out(&mut site, app, rtorrent, env);
         match done {
-            Ok(Outcome::Live { .. }) => {
-                switched = true;
-                swept.live.push(name);
+            Ok(outcome) => {
+                switched |= matches!(outcome, Outcome::Live { .. } | Outcome::Returned { .. });
+                swept.settled(name, &outcome);
             }
-            Ok(Outcome::Landed { .. } | Outcome::Superseded) => swept.landed.push(name),
-            Ok(_) => {}
             // One that cannot land now does not stop the next.
             Err(error) => swept.failed.push(Failed::new(name, &error)),
         }
     }
-    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
+    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?)?;
     let seeding = rtorrent.map(|client| Seeding { client, session: &env.session });
     tidy::tidy(&mut by, app, seeding, env.now, env.random);
     Ok(())
 }
 
 /// Finishes what a killed run left; somebody else's running deploy is left alone.
-fn recover(site: &mut Site<Kernel>, app: &App, env: &Env) -> Result<()> {
-    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
-    let stages = settle::recover(&mut by, env.now)?;
-    if stages > 0 {
-        info!(
-            "{}: removed {stages} unfinished release(s) that an interrupted deploy left",
-            app.name
-        );
+fn recover(
+    site: &mut Site<Kernel>,
+    app: &App,
+    rtorrent: Option<&Client>,
+    env: &Env,
+    swept: &mut Swept,
+) -> Result<()> {
+    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?)?;
+    let crew = Commands::of(app, env.command);
+    let (debt, resumed) = deploy::recover(&mut by, app, &crew, env)?;
+    if let Some(resumed) = resumed {
+        let name = format!("{} {}", app.name, resumed.trial.version);
+        swept.settled(name, &resumed.outcome);
+        deploy::tell_resumed(app, resumed, rtorrent, env);
     }
-    Ok(())
+    settle::finish(&mut by, &crew, debt)
 }
 
 /// Something to do for an app.

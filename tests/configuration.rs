@@ -57,7 +57,7 @@ fn every_mistake_is_told_with_its_place_and_what_to_write() {
         (with("limits = { memori = \"1MiB\" }"), &["line 5, column 12", "`memori`", "`memory`"]),
         (with("public_keys = [\"RWQ\"]"), &["line 5, column 16", "minisign", "56 characters"]),
         (with("shared = [\"../up\"]"), &["line 5, column 11", "../up"]),
-        (with("[apps.a.run]\ncheck = [[\"true\"]]"), &["line 5", "not built yet", "hint: remove"]),
+        (with("[apps.a.run]\ncheck = [\"true\"]"), &["line 6, column 10", "no shell", "hint: "]),
         (
             APP.replace("unsigned = \"accept\"\n", ""),
             &["line 1, column 7", "public_keys", "hint: "],

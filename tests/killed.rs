@@ -9,12 +9,13 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 lab::on_both![a_hook_of_rtorrent_dies_while_it_unpacks];
 
 /// The points of a deploy of 3.0 over 2.0 that prunes 1.0, in their order, and what is served there.
-const DEPLOY: [(&str, &str); 13] = [
+const DEPLOY: [(&str, &str); 15] = [
     ("stage-made", "2.0"),
     ("unpack-entry", "2.0"),
     ("unpacked", "2.0"),
@@ -26,6 +27,8 @@ const DEPLOY: [(&str, &str); 13] = [
     ("link-made", "2.0"),
     ("link-switched", "3.0"),
     ("trial-live", "3.0"),
+    ("trial-checked", "3.0"),
+    ("verdict-written", "3.0"),
     ("prune-recorded", "3.0"),
     ("prune-renamed", "3.0"),
 ];
@@ -43,6 +46,34 @@ const ROLLBACK: [(&str, &str); 6] = [
 /// The points of an activation that takes a real directory over.
 const ADOPTION: [(&str, &str); 3] =
     [("adopt-recorded", "theirs"), ("adopt-exchanged", "1.0"), ("mark-closed", "1.0")];
+
+/// The points of a deploy of 2.0 over 1.0 that commands bring, and those of one that fails its check.
+const COMMANDS: [(&str, &str); 6] = [
+    ("activated-owed", "1.0"),
+    ("prepared", "1.0"),
+    ("trial-live", "2.0"),
+    ("activated-ran", "2.0"),
+    ("trial-checked", "2.0"),
+    ("verdict-written", "2.0"),
+];
+const RETURN: [(&str, &str); 8] = [
+    ("activated-owed", "1.0"),
+    ("trial-live", "2.0"),
+    ("activated-ran", "2.0"),
+    ("trial-checked", "2.0"),
+    ("mark-written", "2.0"),
+    ("mark-switched", "1.0"),
+    ("mark-closed", "1.0"),
+    ("verdict-written", "1.0"),
+];
+
+/// Those of a rollback from 2.0 to 1.0.
+const ROLLBACK_COMMANDS: [(&str, &str); 4] = [
+    ("activated-owed", "2.0"),
+    ("mark-written", "2.0"),
+    ("mark-closed", "1.0"),
+    ("activated-ran", "1.0"),
+];
 
 /// An app for each row, so that no case meets another's.
 fn apps(cases: usize) -> String {
@@ -147,15 +178,109 @@ fn an_adoption_dies_anywhere() {
     }
 }
 
+/// Apps whose commands note in a journal for what they ran; the checks of bad releases fail.
+fn apps_with_commands(lab: &Lab, cases: usize) -> String {
+    let script = "#!/bin/sh\necho $SEEDSHIP_STEP $SEEDSHIP_VERSION >> \"$1/$SEEDSHIP_APP.ran\"\n\
+        [ $SEEDSHIP_STEP-$SEEDSHIP_VERSION != check-2.0 ] || [ ! -e \"$1/bad\" ]\n";
+    let file = lab.write("note.sh", script).unwrap();
+    site::run(Command::new("chmod").arg("755").arg(&file)).unwrap();
+    let argv = format!("[[\"{}\", \"{}\"]]", file.display(), lab.path().display());
+    let run = |app: &str| {
+        format!(
+            "[apps.{app}.run]\nprepare = {argv}\nactivated = {argv}\ncheck = {argv}\n\
+             timeout = \"1s\"\n"
+        )
+    };
+    let app = |n| SHOP.replace("shop", &format!("a{n}"));
+    (0..cases).map(|n| app(n) + &run(&format!("a{n}"))).collect()
+}
+
+/// For which release `activated` ran last, if nothing is owed any more.
+fn activated_last(host: &Host<'_>, app: &str) -> Option<String> {
+    let owed = fs::read_dir(host.root(app).join(".seedship")).unwrap();
+    let mut owed = owed.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!owed.any(|name| name.starts_with("run-")), "{app}");
+    let ran = fs::read_to_string(host.lab.path().join(format!("{app}.ran"))).unwrap();
+    ran.lines().filter_map(|line| line.strip_prefix("activated ")).next_back().map(str::to_owned)
+}
+
+#[test]
+fn a_deploy_with_commands_dies_anywhere() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, &apps_with_commands(&lab, COMMANDS.len()));
+    for (n, (checkpoint, served)) in COMMANDS.into_iter().enumerate() {
+        let app = format!("a{n}");
+        host.landed(&app, "1.0");
+        let (torrent, payload) = release(&lab, &app, "2.0");
+        host.parked(host.event(&torrent, &payload), checkpoint).kill();
+        assert_eq!(host.page(&app).as_deref(), Some(served), "killed at {checkpoint}");
+
+        host.in_session(&torrent, payload.parent().unwrap());
+        host.good(&["sweep"]);
+        assert_eq!(host.page(&app).as_deref(), Some("2.0"), "swept after {checkpoint}");
+        assert_eq!(host.state(&app, &torrent.hash).as_deref(), Some("good"), "{checkpoint}");
+        assert_eq!(activated_last(&host, &app).as_deref(), Some("2.0"), "{checkpoint}");
+        assert!(tidy(&host, &app), "{checkpoint}: {:?}", host.listing(&app));
+        assert_eq!(host.good(&["sweep"]), "nothing to do\n", "{checkpoint}");
+    }
+}
+
+#[test]
+fn a_release_that_fails_its_check_dies_anywhere() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, &apps_with_commands(&lab, RETURN.len()));
+    lab.write("bad", "").unwrap();
+    for (n, (checkpoint, served)) in RETURN.into_iter().enumerate() {
+        let app = format!("a{n}");
+        let (one, _) = host.landed(&app, "1.0");
+        let (two, payload) = release(&lab, &app, "2.0");
+        host.parked(host.event(&two, &payload), checkpoint).kill();
+        assert_eq!(host.page(&app).as_deref(), Some(served), "killed at {checkpoint}");
+
+        host.in_session(&two, payload.parent().unwrap());
+        // Whoever comes to the verdict tells it.
+        let undecided = ["activated-owed", "trial-live", "activated-ran", "trial-checked"];
+        let code = if undecided.contains(&checkpoint) { 79 } else { 0 };
+        assert_eq!(host.run(&["sweep"]).code, code, "swept after {checkpoint}");
+        let states = [&one, &two].map(|torrent| host.state(&app, &torrent.hash).unwrap());
+        assert_eq!(states, ["good", "bad"].map(str::to_owned), "{checkpoint}");
+        assert_eq!(host.page(&app).as_deref(), Some("1.0"), "swept after {checkpoint}");
+        assert_eq!(activated_last(&host, &app).as_deref(), Some("1.0"), "{checkpoint}");
+        assert!(tidy(&host, &app), "{checkpoint}: {:?}", host.listing(&app));
+        assert_eq!(host.good(&["sweep"]), "nothing to do\n", "{checkpoint}");
+    }
+}
+
+#[test]
+fn a_rollback_with_commands_dies_anywhere() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, &apps_with_commands(&lab, ROLLBACK_COMMANDS.len()));
+    for (n, (checkpoint, served)) in ROLLBACK_COMMANDS.into_iter().enumerate() {
+        let app = format!("a{n}");
+        host.landed(&app, "1.0");
+        host.landed(&app, "2.0");
+        host.parked(host.command(&["rollback", &app]), checkpoint).kill();
+        assert_eq!(host.page(&app).as_deref(), Some(served), "killed at {checkpoint}");
+        host.good(&["sweep"]);
+        let live = if checkpoint == "activated-owed" { "2.0" } else { "1.0" };
+        assert_eq!(host.page(&app).as_deref(), Some(live), "swept after {checkpoint}");
+        assert_eq!(activated_last(&host, &app).as_deref(), Some(live), "{checkpoint}");
+        assert!(tidy(&host, &app), "{checkpoint}: {:?}", host.listing(&app));
+    }
+}
+
 #[test]
 fn no_point_is_left_out() {
     let named: BTreeSet<String> = DEPLOY
         .iter()
         .chain(&ROLLBACK)
         .chain(&ADOPTION)
+        .chain(&COMMANDS)
+        .chain(&RETURN)
+        .chain(&ROLLBACK_COMMANDS)
         .map(|(name, _)| (*name).to_owned())
         .collect();
-    let mut sources = std::process::Command::new("grep");
+    let mut sources = Command::new("grep");
     sources.args(["-rhoE", "checkpoint::reach\\(\"[a-z-]+\""]).arg(lab::workspace().join("src"));
     let found = String::from_utf8(site::run(&mut sources).unwrap()).unwrap();
     let found: BTreeSet<String> =
@@ -188,7 +313,7 @@ fn a_hook_of_rtorrent_dies_while_it_unpacks(lab: &Lab, flavour: Flavour) {
     let hook = fs::read_to_string(reached).unwrap();
     let running = lab.running(crate::host::SEEDSHIP).unwrap();
     assert_eq!(running.iter().map(ToString::to_string).collect::<Vec<_>>(), [hook.as_str()]);
-    site::run(std::process::Command::new("sh").args(["-c", "kill -KILL \"$0\"", &hook])).unwrap();
+    site::run(Command::new("sh").args(["-c", "kill -KILL \"$0\"", &hook])).unwrap();
     assert_eq!((host.page("shop").as_deref(), staged(&host)), (Some("1.0"), 1));
     lab::await_for("its lock to go", || {
         let swept = host.json(&["sweep"]);

@@ -12,6 +12,7 @@ mod audit;
 mod atomic;
 mod bad_input;
 mod bandwidth;
+mod commands;
 mod configuration;
 mod demo;
 mod corpus;

@@ -212,7 +212,8 @@ fn bash_completes_commands_and_options() {
     assert_eq!(complete("seedship", "h"), ["history", "hold", "help"]);
     assert_eq!(complete("seedship torrent", "v"), ["verify"]);
     let options = complete("seedship rollback shop", "--");
-    assert_eq!(options, ["--to", "--keep-good", "--dry-run", "--config", "--json", "--help"]);
+    let all = ["--to", "--keep-good", "--no-run", "--dry-run", "--config", "--json", "--help"];
+    assert_eq!(options, all);
     assert_eq!(complete("seedship completions", "f"), ["fish"]);
 }
 
@@ -230,7 +231,8 @@ fn fish_completes_commands_and_options() {
     assert_eq!(complete("seedship torrent v"), ["verify"]);
     let mut options = complete("seedship rollback shop --");
     options.sort();
-    assert_eq!(options, ["--config", "--dry-run", "--help", "--json", "--keep-good", "--to"]);
+    let all = ["--config", "--dry-run", "--help", "--json", "--keep-good", "--no-run", "--to"];
+    assert_eq!(options, all);
 }
 
 #[test]

@@ -84,6 +84,22 @@ fn root_deploys_as_the_owner_of_each_root() {
 }
 
 #[test]
+fn commands_run_as_the_owner_whoever_starts_them() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let run = "[apps.shop.run]\nprepare = [[\"sh\", \"-c\", \"id -u > who; id -G >> who\"]]\n";
+    let host = Host::new(&lab, &format!("{SHOP}{run}"));
+    own(&host.root("shop"), STRANGER);
+    let (torrent, payload) = release(&lab, "shop", "1.0");
+    let landed = host.finished(&torrent, &payload);
+    assert_eq!(landed.code, 0, "{landed:?} {:#?}", host.log());
+    assert_eq!(host.served("shop", "who"), Some(format!("{STRANGER}\n{STRANGER}\n")));
+    all_owned(&host.root("shop"), STRANGER);
+}
+
+#[test]
 fn roots_sweep_has_a_child_for_each_owner() {
     if !root_only() {
         return;

@@ -185,6 +185,12 @@ pub(super) struct Rollback {
     /// Else it becomes bad, and only an operator who names it makes it live again.
     #[arg(long)]
     pub(super) keep_good: bool,
+    /// Run no command of `[apps.NAME.run]` after the switch
+    ///
+    /// Else `activated` and then `check` run, and a failure is told: exit code 79. Nothing is
+    /// switched again, whatever they say.
+    #[arg(long)]
+    pub(super) no_run: bool,
     /// Say what would be done, and change nothing
     ///
     /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
@@ -206,6 +212,12 @@ pub(super) struct Activate {
     /// release that `rollback` goes back to and that is never pruned.
     #[arg(long)]
     pub(super) adopt: bool,
+    /// Run no command of `[apps.NAME.run]` after the switch
+    ///
+    /// Else `activated` and then `check` run, and a failure is told: exit code 79. Nothing is
+    /// switched again, whatever they say.
+    #[arg(long)]
+    pub(super) no_run: bool,
     /// Say what would be done, and change nothing
     ///
     /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it

@@ -13,7 +13,8 @@ use crate::{
     process::Who,
     prune::{self, Keep},
     release::{Record, Target, Unix, Version},
-    report::Line,
+    report::{self, Line},
+    settle::{self, Commands},
     store::{Hold as Replaced, Seen, Site},
     switch::Switched,
 };
@@ -73,11 +74,22 @@ pub(super) fn rollback(config: &Config, typed: &Rollback, output: &Output) -> Re
         return Ok(Exit::Done);
     }
     let (mut site, who) = ours(app)?;
-    match operate::rollback(&mut site, &app.name, &how, &who)? {
-        Done::Switched(switched) => told("rolled back", app, &switched, &who, output),
+    let crew = crew(app, "rollback", typed.no_run);
+    let (done, failure) = settle::around(&mut site, &crew, |site| {
+        let done = operate::rollback(site, &app.name, &how, &who)?;
+        if let Done::Switched(switched) = &done {
+            log_switch("rolled back", app, switched, &who);
+        }
+        Ok(done)
+    })?;
+    match done {
+        Done::Switched(switched) => {
+            return Ok(told("rolled back", app, &switched, failure.as_ref(), output));
+        }
         Done::LiveAlready(version) | Done::ToBeLanded(version) => confirmed(app, version, output),
     }
-    Ok(Exit::Done)
+    // Of what a killed command owed.
+    Ok(failure.map_or(Exit::Done, |failure| fail(&failure, output)))
 }
 
 pub(super) fn activate(config: &Config, typed: &Activate, output: &Output) -> Result<Exit> {
@@ -86,10 +98,19 @@ pub(super) fn activate(config: &Config, typed: &Activate, output: &Output) -> Re
         return would_activate(app, typed, output);
     }
     let (mut site, who) = ours(app)?;
-    let done = operate::activate(&mut site, &app.name, &typed.version, typed.adopt, &who)?;
+    let crew = crew(app, "activate", typed.no_run);
+    let (done, failure) = settle::around(&mut site, &crew, |site| {
+        let done = operate::activate(site, &app.name, &typed.version, typed.adopt, &who)?;
+        if let Done::Switched(switched) = &done {
+            log_switch("activated", app, switched, &who);
+        }
+        Ok(done)
+    })?;
     let (name, version) = (&app.name, &typed.version);
     match done {
-        Done::Switched(switched) => told("activated", app, &switched, &who, output),
+        Done::Switched(switched) => {
+            return Ok(told("activated", app, &switched, failure.as_ref(), output));
+        }
         Done::LiveAlready(version) => confirmed(app, version, output),
         Done::ToBeLanded(_) => {
             let from = site.look()?.live_target();
@@ -102,7 +123,8 @@ pub(super) fn activate(config: &Config, typed: &Activate, output: &Output) -> Re
             );
         }
     }
-    Ok(Exit::Done)
+    // Of what a killed command owed.
+    Ok(failure.map_or(Exit::Done, |failure| fail(&failure, output)))
 }
 
 /// It was live before the command was typed.
@@ -143,12 +165,49 @@ fn would_activate(app: &Settings, typed: &Activate, output: &Output) -> Result<E
     Ok(Exit::Done)
 }
 
-fn told(verb: &str, app: &Settings, switched: &Switched, who: &Operator, output: &Output) {
+/// What runs an app's commands after a switch.
+fn crew<'a>(app: &'a Settings, command: &'a str, no_run: bool) -> Commands<'a> {
+    let crew = Commands::of(app, command);
+    if no_run { crew.none() } else { crew }
+}
+
+/// Logs a switch when it is done: what runs after it may take a minute.
+fn log_switch(verb: &str, app: &Settings, switched: &Switched, who: &Operator) {
     let (name, Switched { from, to }) = (&app.name, switched);
     let line = Line::new(format!("{name} was {verb} to {to} by {}", one_line(&who.name)));
     line.field("app", name).field("from", from).field("to", to).unseen(Level::Info);
-    let object = json!({"app": name, "from": from.version(), "to": to.version(), "switched": true});
+}
+
+/// Answers, in one object for a machine also where a command failed after the switch.
+fn told(
+    verb: &str,
+    app: &Settings,
+    switched: &Switched,
+    failure: Option<&Error>,
+    output: &Output,
+) -> Exit {
+    let (name, Switched { from, to }) = (&app.name, switched);
+    let mut object =
+        json!({"app": name, "from": from.version(), "to": to.version(), "switched": true});
+    let failure = failure.map(|failure| still_live(failure, to));
+    if let Some(failure) = &failure {
+        object["error"] = report::in_json(failure)["error"].take();
+    }
     output.answer(format!("{name}: {verb}, {from} → {to}"), &object);
+    failure.map_or(Exit::Done, |failure| fail(&failure, output))
+}
+
+/// What failed after an operator's switch changes nothing: only another command does.
+fn still_live(failure: &Error, live: &Target) -> Error {
+    let hint = format!("{live} is live all the same; the log has what the command said");
+    failure.clone().hint(hint)
+}
+
+/// Tells a person, and the log, what failed after a command did what it says.
+fn fail(failure: &Error, output: &Output) -> Exit {
+    report::line_of(failure).unseen(report::level_of(failure));
+    output.complain(failure);
+    failure.exit
 }
 
 pub(super) fn hold(config: &Config, typed: &Hold, output: &Output) -> Result<Exit> {
@@ -241,8 +300,8 @@ pub(super) fn prune(config: &Config, typed: &Prune, output: &Output) -> Result<E
         (prune::dispensable(&seen(app)?, &keep, super::now()), true)
     } else {
         let (mut site, who) = ours(app)?;
-        let line = Who::me("prune", None)?.to_string();
-        let pruned = operate::prune(&mut site, &keep, &line, &who)?;
+        let me = Who::me("prune", None)?;
+        let pruned = operate::prune(&mut site, &keep, &me, &who)?;
         pruned.iter().for_each(|record| pruned_by(app, record, &who));
         (pruned, false)
     };

@@ -124,11 +124,16 @@ impl Output {
 
     /// Answers with a failure that the log knows already, and returns its exit code.
     pub(super) fn failed(&self, error: &Error, object: &impl Serialize) -> u8 {
-        match self.json {
-            true => self.object(object),
-            false => complain(error),
-        }
+        self.object(object);
+        self.complain(error);
         error.exit.code()
+    }
+
+    /// Tells a person of a failure; a machine finds it in the object.
+    pub(super) fn complain(&self, error: &Error) {
+        if !self.json {
+            complain(error);
+        }
     }
 }
 

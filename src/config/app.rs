@@ -231,13 +231,6 @@ pub struct Run {
     pub timeout: Duration,
 }
 
-impl Run {
-    /// There is no command at all.
-    pub fn is_empty(&self) -> bool {
-        [&self.prepare, &self.activated, &self.check].into_iter().all(Vec::is_empty)
-    }
-}
-
 /// What a payload may not exceed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {

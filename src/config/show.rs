@@ -114,7 +114,7 @@ impl From<&App> for written::App {
             mode: Some(app.mode),
             limits: Some((&app.limits).into()),
             env: Some(nowhere(app.env.clone())),
-            run: Some(nowhere((&app.run).into())),
+            run: Some((&app.run).into()),
         }
     }
 }

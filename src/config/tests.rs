@@ -146,7 +146,6 @@ fn a_wrong_app_is_told_where_and_what_to_write_instead() {
         ("run.check = [[]]", "line 5, column 14", "names no program", "no hint"),
         ("run.check = [[\"\"]]", "line 5, column 14", "names no program", "no hint"),
         ("run.timeout = \"0s\"", "line 5, column 15", "`timeout` of nothing", "no hint"),
-        ("run.check = [[\"true\"]]", "line 5, column 1", "not built yet", "remove the commands"),
     ] {
         let config = merge(&format!("{SHOP}{table}\n{}", app_of_pattern("blog", "'b-{tag}'")));
         let config = config.unwrap();

@@ -172,23 +172,16 @@ fn shared(written: Option<Spanned<Vec<Spanned<written::Shared>>>>) -> Result<Vec
     Ok(all)
 }
 
-/// Commands are read in full, so that a mistake in them is told; they cannot be run yet.
-fn run(written: Option<Spanned<written::Run>>) -> Result<Run, Fault> {
-    let span = written.as_ref().map_or(0..0, Spanned::span);
-    let written = written.map(Spanned::into_inner).unwrap_or_default();
+/// The commands of an app.
+fn run(written: Option<written::Run>) -> Result<Run, Fault> {
+    let written = written.unwrap_or_default();
     let argvs = |list: Option<Vec<Argv>>| list.unwrap_or_default().into_iter().map(|argv| argv.0);
-    let run = Run {
+    Ok(Run {
         prepare: argvs(written.prepare).collect(),
         activated: argvs(written.activated).collect(),
         check: argvs(written.check).collect(),
         timeout: timeout(written.timeout)?,
-    };
-    // The one place to lift when commands are built.
-    if !run.is_empty() {
-        let hint = "remove the commands, or wait for the version of seedship that runs them";
-        return Err((span, hinted("commands are not built yet", hint)));
-    }
-    Ok(run)
+    })
 }
 
 fn timeout(written: Option<Spanned<Period>>) -> Result<Duration, Fault> {

@@ -110,7 +110,7 @@ pub(super) struct App {
     /// Added to the environment of commands.
     pub(super) env: Option<Spanned<BTreeMap<String, String>>>,
     /// Commands, each a list of a program and its arguments; no shell reads them.
-    pub(super) run: Option<Spanned<Run>>,
+    pub(super) run: Option<Run>,
 }
 
 /// `unsigned = "accept"`

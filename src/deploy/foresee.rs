@@ -82,5 +82,6 @@ pub fn is_unfinished<D: Disk>(site: &Site<D>, seen: &Seen) -> Result<bool> {
             || open(r)
             || (r.state == State::Open && matches!(r.key, Key::Adopted(_)))
     };
-    Ok(!left.stages.is_empty() || left.trash > 0 || seen.records.iter().any(undecided))
+    let owed = site.owed()?.iter().any(|owed| !owed.is_alive());
+    Ok(owed || !left.stages.is_empty() || left.trash > 0 || seen.records.iter().any(undecided))
 }

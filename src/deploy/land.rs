@@ -1,21 +1,22 @@
 //! From proven bytes to a release that is on the disk and that nothing points to.
 
-use super::{Env, Job, Source};
+use super::{Env, Job, Source, prepare};
 use crate::{
-    checkpoint,
+    check, checkpoint,
     disk::Kernel,
     error::{Error, Exit, Result, escaped, quoted},
     manifest,
     release::{Record, Unix},
     store::{Deploying, Durable, MANIFESTS, Stage},
-    unpack::{self, Plan},
+    unpack::{self, Plan, Totals},
     verify::Payload,
 };
 use metainfo::InfoHash;
 use std::{
+    fs::File,
     io::{self, BufWriter},
     os::{fd::AsFd, unix::ffi::OsStrExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// 2000-01-01T00:00:00Z: where dates begin that are made of an info hash.
@@ -31,7 +32,7 @@ pub(super) struct Landing {
 /// Verifies and unpacks into a stage, writes manifest and record, and puts all of it on the disk.
 /// On any error the stage is gone.
 pub(super) fn land(
-    by: &Deploying<'_, Kernel>,
+    by: &mut Deploying<'_, Kernel>,
     job: &Job<'_>,
     candidate: Record,
     source: &Source<'_>,
@@ -41,10 +42,17 @@ pub(super) fn land(
     let mut notes = payload.notes().to_vec();
     let stage = Stage::create(by, job.hash, env.random)?;
     checkpoint::reach("stage-made");
-    let contents = unpack(by, job, &candidate, payload, &stage)?;
+    let plan = plan(by, job, &candidate)?;
+    let contents = unpack(by, job, &plan, payload, &stage)?;
     notes.extend(contents.notes);
     checkpoint::reach("unpacked");
-    let record = Record { size: contents.bytes, files: contents.files, ..candidate };
+    let totals = Totals { bytes: contents.bytes, files: contents.files };
+    let totals = match job.app.run.prepare.is_empty() {
+        true => totals,
+        false => prepare::prepare(by, job, &plan, &stage)?,
+    };
+    check::programs_inside(job.app, &by.site().disk().full(stage.path()))?;
+    let record = Record { size: totals.bytes, files: totals.files, ..candidate };
     by.write_uncommitted(&record)?;
     checkpoint::reach("record-open");
     let stage = stage.settle(by)?;
@@ -76,17 +84,9 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn unpack(
-    by: &Deploying<'_, Kernel>,
-    job: &Job<'_>,
-    candidate: &Record,
-    payload: Payload<'_>,
-    stage: &Stage<Kernel>,
-) -> Result<unpack::Contents> {
-    let disk = by.site().disk();
-    let directory = disk.directory(stage.path())?;
+fn plan<'j>(by: &Deploying<'_, Kernel>, job: &Job<'j>, candidate: &Record) -> Result<Plan<'j>> {
     let app = job.app;
-    let plan = Plan {
+    Ok(Plan {
         limits: &app.limits,
         strip: app.strip,
         must_exist: &app.must_exist,
@@ -94,15 +94,40 @@ fn unpack(
         mode: app.mode,
         case: app.case,
         time: release_time(candidate, job.hash),
-        group: disk.group("releases")?,
-    };
-    let path = |kind| format!("{MANIFESTS}/{}.{kind}", job.version);
-    let create = |kind| disk.create_file(&path(kind)).map(BufWriter::new);
-    let mut manifest = manifest::Writer::new(create("b3")?, create("tree")?)
-        .map_err(|e| Error::io("write", disk.full(&path("tree")), &e))?;
-    let contents = unpack::unpack(payload, directory.as_fd(), disk.root(), &plan, &mut manifest)?;
-    manifest.finish().map_err(|e| Error::io("write", disk.full(&path("b3")), &e))?;
+        group: by.site().disk().group("releases")?,
+    })
+}
+
+fn unpack(
+    by: &Deploying<'_, Kernel>,
+    job: &Job<'_>,
+    plan: &Plan<'_>,
+    payload: Payload<'_>,
+    stage: &Stage<Kernel>,
+) -> Result<unpack::Contents> {
+    let disk = by.site().disk();
+    let directory = disk.directory(stage.path())?;
+    let mut manifests = manifests(disk, job)?;
+    let contents = unpack::unpack(payload, directory.as_fd(), disk.root(), plan, &mut manifests)?;
+    manifests.finish().map_err(|e| Error::io("write", manifest_of(disk, job), &e))?;
     Ok(contents)
+}
+
+/// The release's manifests, begun.
+pub(super) fn manifests(disk: &Kernel, job: &Job<'_>) -> Result<manifest::Writer<BufWriter<File>>> {
+    let create = |kind| disk.create_file(&manifest_path(job, kind)).map(BufWriter::new);
+    manifest::Writer::new(create("b3")?, create("tree")?)
+        .map_err(|e| Error::io("write", manifest_of(disk, job), &e))
+}
+
+/// Where a manifest of the release lies, relative to the root.
+pub(super) fn manifest_path(job: &Job<'_>, kind: &str) -> String {
+    format!("{MANIFESTS}/{}.{kind}", job.version)
+}
+
+/// The manifest that is named where either of the two may have failed.
+pub(super) fn manifest_of(disk: &Kernel, job: &Job<'_>) -> PathBuf {
+    disk.full(&manifest_path(job, "tree"))
 }
 
 /// The time of files whose archive does not say one: the same on every host, and different

@@ -7,13 +7,16 @@
 mod foresee;
 mod identify;
 mod land;
+mod outcome;
 mod preflight;
+mod prepare;
 mod remember;
 mod tell;
 
 pub use foresee::{Would, foresee, is_unfinished};
 pub use identify::{Identified, Job, identify};
-pub use tell::{Subject, sentence, tell, tell_app};
+pub use outcome::{Outcome, Took};
+pub use tell::{Subject, sentence, tell, tell_app, tell_resumed};
 
 use crate::{
     choose::{self, Decision, Rules, Stay},
@@ -21,11 +24,11 @@ use crate::{
     disk::Kernel,
     error::{Error, Exit, Result, quoted},
     process::{self, Who},
-    release::{Key, Record, State, Target, Unix, Version},
+    release::{Key, Record, State, Unix, Version},
     rtorrent::Client,
-    settle,
+    settle::{self, Commands, Debt, Recovered},
     store::{Both, CURRENT, Current, Deploying, Seen, Site},
-    switch::{self, Trial, Verdict},
+    switch::{self, Trial},
     tidy::{self, Seeding},
 };
 use std::{
@@ -58,74 +61,6 @@ pub struct Source<'a> {
     pub rtorrent: Option<&'a Client>,
 }
 
-/// What a deploy came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// It is live and good.
-    Live {
-        /// What was live before.
-        from: Target,
-        /// From the first byte read to the end, and the hold of the switch alone.
-        took: Took,
-        /// What was said about the payload.
-        notes: Vec<String>,
-    },
-    /// It landed and does not go live by itself.
-    Landed {
-        /// Why not.
-        stay: Stay,
-        /// What was said about the payload.
-        notes: Vec<String>,
-    },
-    /// It is older than what is live and would not be kept: passed over unread.
-    Superseded,
-    /// Nothing to do: it was decided before.
-    Already(State),
-    /// An operator made another release live while this one was on trial.
-    Overruled,
-    /// Its check failed; what was live before is live again.
-    Returned(Target),
-}
-
-impl Outcome {
-    /// One word, for the history, rtorrent's custom field and machines.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Live { .. } => "live",
-            Self::Landed { .. } => "landed",
-            Self::Superseded => "superseded",
-            Self::Already(_) => "already",
-            Self::Overruled => "overruled",
-            Self::Returned(_) => "returned",
-        }
-    }
-
-    /// The state that was decided before, if there was nothing to do.
-    fn state(self) -> Option<State> {
-        match self {
-            Self::Already(state) => Some(state),
-            _ => None,
-        }
-    }
-
-    /// The exit code.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Returned(_) => Exit::Unhealthy,
-            _ => Exit::Done,
-        }
-    }
-}
-
-/// How long it took.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Took {
-    /// All of it.
-    pub all: Duration,
-    /// The hold of the switch lock: commit, decision and swap.
-    pub switch: Duration,
-}
-
 /// Deploys one release. The record of the info hash says afterwards what happened, unless neither
 /// app nor hash is proven.
 pub fn deploy(job: &Job<'_>, source: &Source<'_>, env: &Env) -> Result<Outcome> {
@@ -136,27 +71,79 @@ pub fn deploy(job: &Job<'_>, source: &Source<'_>, env: &Env) -> Result<Outcome> 
         return Ok(done);
     }
     let wait = env.lock_wait.unwrap_or(job.app.lock_wait);
-    let line = Who::me(env.command, Some(job.hash))?.to_string();
-    let mut by = site.deploying(wait, &line)?;
-    settle::recover(&mut by, env.now)?;
+    let mut by = site.deploying(wait, &Who::me(env.command, Some(job.hash))?)?;
+    let crew = Commands::of(job.app, env.command);
+    let (mut debt, resumed) = recover(&mut by, job.app, &crew, env)?;
+    let deployed = match resumed {
+        Some(own) if own.trial.key == job.key() => Ok(own.outcome),
+        other => {
+            other.into_iter().for_each(|other| tell_resumed(job.app, other, source.rtorrent, env));
+            recovered(&mut by, job, source, env, began, &mut debt)
+        }
+    };
+    finish(&mut by, &crew, debt);
+    let outcome = deployed?;
+    if !matches!(outcome, Outcome::Already(_)) {
+        let seeding = source.rtorrent.map(|client| Seeding { client, session: &env.session });
+        tidy::tidy(&mut by, job.app, seeding, env.now, env.random);
+    }
+    Ok(outcome)
+}
+
+/// A trial that an earlier run began, and how this one ended it.
+pub struct Resumed {
+    /// Whose it was.
+    pub trial: Trial,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+/// Finishes or cleans what earlier runs left; the caller tells of a trial that was resumed.
+pub fn recover(
+    by: &mut Deploying<'_, Kernel>,
+    app: &App,
+    crew: &Commands<'_>,
+    env: &Env,
+) -> Result<(Debt, Option<Resumed>)> {
+    let began = Instant::now();
+    let Recovered { stages, settled, debt } = settle::recover(by, crew, env.now)?;
+    if stages > 0 {
+        log::info!(
+            "{}: removed {stages} unfinished release(s) that an interrupted deploy left",
+            app.name
+        );
+    }
+    let resumed = settled.map(|settled| {
+        let took = Took { all: began.elapsed(), switch: Duration::ZERO };
+        Resumed { trial: settled.trial.clone(), outcome: Outcome::of(settled, Vec::new(), took) }
+    });
+    Ok((debt, resumed))
+}
+
+/// The deploy itself, when nothing of an earlier one is left.
+fn recovered(
+    by: &mut Deploying<'_, Kernel>,
+    job: &Job<'_>,
+    source: &Source<'_>,
+    env: &Env,
+    began: Instant,
+    debt: &mut Debt,
+) -> Result<Outcome> {
     // Only what is read under the lock counts.
     let known = by.record(job.hash)?;
     if let Some(done) = decided(job, known.as_ref())? {
         return Ok(done);
     }
     let mut committed = false;
-    let deployed = under_lock(&mut by, job, source, env, began, &mut committed);
+    let deployed = under_lock(by, job, source, env, began, debt, &mut committed);
     if let (Err(error), false) = (&deployed, committed) {
-        remember::failure(&by, job, known.as_ref(), error, env.now);
+        remember::failure(by, job, known.as_ref(), error, env.now);
         // The stage is gone; the manifests that were begun beside it go here.
         if let Err(e) = by.remove_leftovers() {
             log::warn!("{e}; the next deploy or sweep removes it");
         }
     }
-    let outcome = deployed?;
-    let seeding = source.rtorrent.map(|client| Seeding { client, session: &env.session });
-    tidy::tidy(&mut by, job.app, seeding, env.now, env.random);
-    Ok(outcome)
+    deployed
 }
 
 /// The app's site, with the mode that its directories get.
@@ -187,16 +174,12 @@ fn under_lock(
     source: &Source<'_>,
     env: &Env,
     began: Instant,
+    debt: &mut Debt,
     committed: &mut bool,
 ) -> Result<Outcome> {
     if let Some(landed) = resumable(by, job)? {
         *committed = true;
-        let mut lock = switch::begin(by, env.now)?;
-        let switching = Instant::now();
-        let trial = activate(&mut lock, job.app, &landed, env)?;
-        let switch = switching.elapsed();
-        drop(lock);
-        return settled(by, trial, Vec::new(), env, || Took { all: began.elapsed(), switch });
+        return switched(by, job.app, &landed, debt, env, began);
     }
     let asked = by.record(job.hash)?.is_some_and(|known| known.asked);
     let candidate = Record { asked, ..job.candidate(env.now)? };
@@ -212,7 +195,7 @@ fn under_lock(
     let trial = activate(&mut lock, job.app, &landing.record, env)?;
     let switch = switching.elapsed();
     drop(lock);
-    settled(by, trial, landing.notes, env, || Took { all: began.elapsed(), switch })
+    settled(by, job.app, debt, trial, landing.notes, env, || Took { all: began.elapsed(), switch })
 }
 
 /// A record whose directory stands: it landed, and was not decided about.
@@ -268,6 +251,8 @@ fn foreign(app: &App, version: &Version, seen: &Seen) -> Error {
 /// From the trial to its verdict.
 fn settled(
     by: &mut Deploying<'_, Kernel>,
+    app: &App,
+    debt: &mut Debt,
     trial: std::result::Result<Trial, Stay>,
     notes: Vec<String>,
     env: &Env,
@@ -277,11 +262,8 @@ fn settled(
         Ok(trial) => trial,
         Err(stay) => return Ok(Outcome::Landed { stay, notes }),
     };
-    Ok(match settle::try_out(by, &trial, env.now)? {
-        Verdict::Good => Outcome::Live { from: trial.from, took: took(), notes },
-        Verdict::Returned(_) => Outcome::Returned(trial.from),
-        Verdict::Overruled => Outcome::Overruled,
-    })
+    let settled = settle::try_out(by, &Commands::of(app, env.command), debt, trial, env.now)?;
+    Ok(Outcome::of(settled, notes, took()))
 }
 
 /// Makes a landed release live that no event will come for again: after `unhold`, or a change of
@@ -293,14 +275,37 @@ pub fn activate_landed(
     env: &Env,
 ) -> Result<Outcome> {
     let began = Instant::now();
-    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?.to_string())?;
-    settle::recover(&mut by, env.now)?;
-    let mut lock = switch::begin(&mut by, env.now)?;
+    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?)?;
+    let crew = Commands::of(app, env.command);
+    let (mut debt, resumed) = recover(&mut by, app, &crew, env)?;
+    resumed.into_iter().for_each(|resumed| tell_resumed(app, resumed, None, env));
+    let outcome = switched(&mut by, app, landed, &mut debt, env, began);
+    finish(&mut by, &crew, debt);
+    outcome
+}
+
+/// Pays what is still owed; that it cannot be paid now changes nothing about what was decided.
+fn finish(by: &mut Deploying<'_, Kernel>, crew: &Commands<'_>, debt: Debt) {
+    if let Err(error) = settle::finish(by, crew, debt) {
+        log::error!("{error}; `activated` is owed still, and the next sweep runs it");
+    }
+}
+
+fn switched(
+    by: &mut Deploying<'_, Kernel>,
+    app: &App,
+    landed: &Record,
+    debt: &mut Debt,
+    env: &Env,
+    began: Instant,
+) -> Result<Outcome> {
+    let mut lock = switch::begin(by, env.now)?;
     let switching = Instant::now();
     let trial = activate(&mut lock, app, landed, env)?;
     let switch = switching.elapsed();
     drop(lock);
-    settled(&mut by, trial, Vec::new(), env, || Took { all: began.elapsed(), switch })
+    let took = || Took { all: began.elapsed(), switch };
+    settled(by, app, debt, trial, Vec::new(), env, took)
 }
 
 impl Job<'_> {

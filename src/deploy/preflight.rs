@@ -1,7 +1,8 @@
-//! What can be known before a byte is read: room, shared paths, the file system.
+//! What can be known before a byte is read: room, shared paths, programs, the file system.
 
 use super::Job;
 use crate::{
+    check,
     disk::{Disk, Kernel},
     error::{Error, Exit, Result, quoted},
     prune::{self, Keep},
@@ -15,6 +16,7 @@ use std::path::Path;
 pub(super) fn check(disk: &Kernel, seen: &Seen, job: &Job<'_>) -> Result<()> {
     file_system(disk, &job.app.root)?;
     shared(job)?;
+    check::programs(job.app)?;
     room(disk, seen, job)
 }
 

@@ -1,12 +1,12 @@
 //! What a deploy says when it is over: one line of log, one line of history, and the state in the
 //! download's custom fields, for whoever looks at rtorrent.
 
-use super::{Env, Job, Outcome};
+use super::{Env, Job, Outcome, Resumed};
 use crate::{
     config::App,
     disk::{Disk, Kernel},
-    error::{Error, Lasts, Result},
-    release::{State, Unix, Version},
+    error::{Error, Exit, Lasts, Result},
+    release::{State, Target, Unix, Version},
     report::{self, Line},
     rtorrent::Client,
     store::{Entry, History},
@@ -55,8 +55,12 @@ pub fn tell(
         Ok(done) => (level_of(done), with_fields(Line::new(sentence(job, done)), done)),
         Err(error) => (report::level_of(error), report::line_of(error)),
     };
-    let line =
-        line.field("app", &job.app.name).field("version", job.version).maybe("hash", job.hash);
+    let exit = outcome.as_ref().ok().map(Outcome::exit).filter(|exit| *exit != Exit::Done);
+    let line = line
+        .field("app", &job.app.name)
+        .maybe("exit", exit.map(Exit::code))
+        .field("version", job.version)
+        .maybe("hash", job.hash);
     match env.answers {
         true => line.unseen(level),
         false => line.log(level),
@@ -65,6 +69,14 @@ pub fn tell(
         show(job, &outcome, rtorrent, env.now);
     }
     outcome
+}
+
+/// Tells how a trial ended that an earlier run began.
+pub fn tell_resumed(app: &App, resumed: Resumed, rtorrent: Option<&Client>, env: &Env) {
+    let Resumed { trial, outcome } = resumed;
+    let subject = Subject { app, version: &trial.version, hash: trial.key.info_hash() };
+    // What is told is no error.
+    let _ = tell(&subject, Ok(outcome), rtorrent, env);
 }
 
 /// Tells of an app that could not be worked on at all.
@@ -83,6 +95,7 @@ fn note_of(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Live { notes, .. } if !notes.is_empty() => Some(notes.join("; ")),
         Outcome::Landed { stay, .. } => Some(stay.to_string()),
+        Outcome::Returned { why, .. } => Some(why.clone()),
         _ => None,
     }
 }
@@ -90,7 +103,7 @@ fn note_of(outcome: &Outcome) -> Option<String> {
 fn level_of(outcome: &Outcome) -> Level {
     match outcome {
         Outcome::Already(_) => Level::Debug,
-        Outcome::Returned(_) => Level::Error,
+        Outcome::Returned { .. } => Level::Error,
         _ => Level::Info,
     }
 }
@@ -109,7 +122,11 @@ pub fn sentence(job: &Subject<'_>, outcome: &Outcome) -> String {
         Outcome::Superseded => format!("{job} is older than what is live: passed over"),
         Outcome::Already(state) => format!("{job} is {} already", state.word()),
         Outcome::Overruled => format!("{job} was left by an operator while on trial"),
-        Outcome::Returned(to) => format!("{job} failed its check, {to} is live again"),
+        Outcome::Returned { to, why } => match to {
+            Some(Target::Release(to)) => format!("{job} is bad, {to} is live again: {why}"),
+            Some(Target::Nothing) => format!("{job} is bad, nothing is live, as before: {why}"),
+            None => format!("{job} is bad and stays live, for what was live before is gone: {why}"),
+        },
     }
 }
 

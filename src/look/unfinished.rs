@@ -32,6 +32,9 @@ pub(super) fn all(view: &View<'_>) -> Result<Vec<Unfinished>> {
     all.extend(trial(view));
     all.extend(stages(view));
     all.extend(links(view)?);
+    if view.site.owed()?.iter().any(|owed| !owed.is_alive()) {
+        all.push(Unfinished::new("", "`activated` was interrupted and runs again"));
+    }
     match view.leftovers.trash {
         0 => {}
         1 => all.push(Unfinished::new("", "1 pruned release is not deleted yet")),

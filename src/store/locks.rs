@@ -15,7 +15,7 @@ use super::{
 use crate::{
     disk::Disk,
     error::{Error, Exit, Result, escaped},
-    process::Who,
+    process::{Group, Who},
     release::{Key, Record, State, Version},
 };
 use metainfo::InfoHash;
@@ -34,11 +34,11 @@ const SWITCH_LOCK: &str = ".seedship/switch.lock";
 const SWITCH_WAIT: Duration = Duration::from_secs(60);
 
 impl<D: Disk> Site<D> {
-    /// Takes the deploy lock, waiting up to `wait`; `line` is what others read about the holder.
+    /// Takes the deploy lock, waiting up to `wait`; `who` is what others read about the holder.
     ///
     /// # Errors
     /// 75, naming the holder, if it was held all the time.
-    pub fn deploying(&mut self, wait: Duration, line: &str) -> Result<Deploying<'_, D>> {
+    pub fn deploying(&mut self, wait: Duration, who: &Who) -> Result<Deploying<'_, D>> {
         self.furnish()?;
         let mut free = self.disk.lock(DEPLOY_LOCK, Duration::ZERO)?;
         if free.is_none() && !wait.is_zero() {
@@ -59,21 +59,27 @@ impl<D: Disk> Site<D> {
                 "try again when it is done; what is left is landed by the next `seedship sweep`",
             ));
         };
-        self.disk.inscribe(&mut lock, &format!("{line}\n"))?;
+        let before = self.holders_line()?;
+        self.disk.inscribe(&mut lock, &format!("{who}\n"))?;
         let watch = self.disk.watch()?;
-        Ok(Deploying { site: self, _lock: lock, watch })
+        Ok(Deploying { site: self, lock, who: who.clone(), before, watch })
     }
 
     /// Who holds the deploy lock, for a person. Its line is believed only while the process runs
     /// that it tells of: it may be a dead one's.
     fn holder(&self) -> Result<String> {
-        let content = self.disk.read(DEPLOY_LOCK)?.unwrap_or_default();
-        let who = Who::parse(&String::from_utf8_lossy(&content)).filter(Who::is_alive);
+        let who = self.holders_line()?.filter(Who::is_alive);
         Ok(who.map_or("another process".to_owned(), |Who { pid, command, hash, .. }| {
             let command = escaped(command.as_bytes());
             let busy = hash.map_or(String::new(), |hash| format!(", download {hash}"));
             format!("process {pid} (`seedship {command}`{busy})")
         }))
+    }
+
+    /// The process that the lock's line tells of, dead or alive.
+    fn holders_line(&self) -> Result<Option<Who>> {
+        let content = self.disk.read(DEPLOY_LOCK)?.unwrap_or_default();
+        Ok(Who::parse(&String::from_utf8_lossy(&content)))
     }
 
     /// Takes the switch lock and reads everything anew, an unreadable record being an error.
@@ -93,7 +99,9 @@ impl<D: Disk> Site<D> {
 /// The deploy lock, held.
 pub struct Deploying<'s, D: Disk> {
     site: &'s mut Site<D>,
-    _lock: D::Lock,
+    lock: D::Lock,
+    who: Who,
+    before: Option<Who>,
     watch: D::Watch,
 }
 
@@ -103,7 +111,20 @@ impl<D: Disk> Deploying<'_, D> {
         self.site
     }
 
-    pub(super) fn shared_disk(&self) -> Rc<D> {
+    /// Who held the lock before, as its line told.
+    pub fn before(&self) -> Option<&Who> {
+        self.before.as_ref()
+    }
+
+    /// Tells, in the lock's line, in which process group a command of this deploy runs; with
+    /// `None`, that none does.
+    pub fn leash(&mut self, group: Option<Group>) -> Result<()> {
+        let who = Who { group: group.or(self.who.group), ..self.who.clone() };
+        self.site.disk.inscribe(&mut self.lock, &format!("{who}\n"))
+    }
+
+    /// The door to the root, to be kept.
+    pub fn shared_disk(&self) -> Rc<D> {
         Rc::clone(&self.site.disk)
     }
 

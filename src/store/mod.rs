@@ -9,12 +9,14 @@
 mod history;
 mod hold;
 mod locks;
+mod owed;
 mod seen;
 mod stage;
 
 pub use history::{Entry, History};
 pub use hold::Hold;
 pub use locks::{Both, DEPLOY_LOCK, Deploying, Switching};
+pub use owed::Owed;
 pub use seen::{Current, Foreign, Seen};
 pub use stage::{Durable, Leftovers, Stage};
 

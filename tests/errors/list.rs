@@ -80,4 +80,5 @@ pub(super) const CHAPTERS: &[(Exit, &str, &str)] = &[
     (Exit::Again, "Again", "try again later"),
     (Exit::Permission, "Permission", "a permission, or a signature"),
     (Exit::Config, "Config", "the configuration is wrong"),
+    (Exit::Unhealthy, "Unhealthy", "a command of the app failed"),
 ];

@@ -1,7 +1,7 @@
 //! What an operator decides: none of it needs network, rtorrent or a payload.
 
 use super::Guide;
-use crate::error::Exit::{Again, Config, Done, Io, NotFound, NotOurs, Permission};
+use crate::error::Exit::{Again, Config, Done, Io, NotFound, NotOurs, Permission, Unhealthy};
 
 pub(super) const GUIDES: &[Guide] = &[
     Guide {
@@ -13,8 +13,9 @@ further back, never to and fro. A newer version than any before still goes live 
 `seedship hold` keeps it back.
 
 It swaps one link, in milliseconds, and needs neither network nor rtorrent. It never waits for a \
-deploy that runs, removes nothing, and restarts nothing. It waits up to a minute for another \
-command that is switching at this moment.",
+deploy that runs, and removes nothing. It waits up to a minute for another command that is \
+switching at this moment. After the switch `activated` and `check` of `[apps.NAME.run]` run; \
+whatever they say, nothing is switched again. `--no-run` skips them.",
         exits: &[
             (Done, "the target is live, and will be after a power cut"),
             (
@@ -31,11 +32,13 @@ command that is switching at this moment.",
                 "the configuration is wrong, the root is not there, or a record cannot be \
                       read: `--to` goes without",
             ),
+            (Unhealthy, "it is live, and `activated` or `check` failed: it stays live"),
         ],
         examples: &[
             ("seedship rollback shop --dry-run", "where would it go?"),
             ("seedship rollback shop", "go there"),
             ("seedship rollback shop --to 1.4.0", "go to a certain release"),
+            ("seedship rollback shop --no-run", "go there, and run nothing"),
         ],
         see: &["activate", "hold", "releases"],
     },
@@ -49,8 +52,9 @@ says that it is good.
 A release that was passed over as too old was never unpacked: the next sweep lands it, then \
 activate it.
 
-Like `rollback` it swaps one link, needs neither network nor rtorrent, waits for no deploy, \
-removes nothing and restarts nothing.",
+Like `rollback` it swaps one link, needs neither network nor rtorrent, waits for no deploy and \
+removes nothing. After the switch `activated` and `check` of `[apps.NAME.run]` run; whatever they \
+say, nothing is switched again. `--no-run` skips them.",
         exits: &[
             (Done, "it is live, or was; or the next sweep lands it, which is told"),
             (NotFound, "no such app, or no release of that version stands; why, and which do"),
@@ -67,6 +71,7 @@ removes nothing and restarts nothing.",
                 "the configuration is wrong, the root is not there, or a record cannot be \
                       read",
             ),
+            (Unhealthy, "it is live, and `activated` or `check` failed: it stays live"),
         ],
         examples: &[
             ("seedship activate shop 1.4.2 --dry-run", "what would it replace?"),

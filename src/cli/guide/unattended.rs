@@ -14,6 +14,10 @@ reads its session directory, for the rest; takes the app whose `match` fits the 
 checks the signature; verifies every byte and unpacks those same bytes; flushes the release to \
 the disk; swaps `current`; prunes. A torrent that is no app's ends with 0 and changes nothing.
 
+Commands of `[apps.NAME.run]` run on the way: `prepare` in the unpacked release, `activated` when \
+it is live, `check` until it passes. A release that does not pass is bad: the one before is live \
+again, and `activated` runs for that.
+
 The line of rtorrent.rc, in the background, for it asks rtorrent back:
 
   method.set_key = event.download.finished, zz_seedship, \\
@@ -41,10 +45,14 @@ works as the owner of the app's root. What it came to is one line of syslog, and
             (Permission, "refused: no right signature; or this user may not write the root"),
             (
                 Config,
-                "the configuration is wrong, a shared path is not there, or a record cannot \
-                      be read",
+                "the configuration is wrong, a shared path or a command's program is not there, \
+                      or a record cannot be read",
             ),
-            (Unhealthy, "the health check failed and the earlier release is back"),
+            (
+                Unhealthy,
+                "`prepare` failed and nothing changed; or `activated` or `check` did, and the \
+                         earlier release is back",
+            ),
         ],
         examples: &[
             (
@@ -86,7 +94,7 @@ operator decided. What still waits and was told before is no failure.",
                  another user's",
             ),
             (Config, "the configuration or one of its apps is wrong; the others were swept"),
-            (Unhealthy, "the first failure: a health check failed"),
+            (Unhealthy, "the first failure: a command of the app failed"),
         ],
         examples: &[
             ("seedship sweep --dry-run", "what would it do?"),

@@ -8,6 +8,7 @@ use crate::{
     operate::{self, Done, Rollback},
     prune,
     release::{By, Key, Mark, Record, State, Target, Unix, Wait},
+    settle::{self, Debt},
     store::{CURRENT, Current, PREVIOUS, RECORDS, Stage},
     switch::{self, Verdict},
 };
@@ -84,7 +85,7 @@ fn a_release_on_trial_that_an_operator_leaves_is_bad_whatever_its_check_says() {
     for (how, fails) in [(0, true), (0, false), (1, false), (2, false)] {
         let world = world(&["1"]);
         let mut site = world.site();
-        let mut by = site.deploying(Duration::ZERO, "somebody").unwrap();
+        let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
         let stage = Stage::create(&by, hash("2"), 0).unwrap();
         world.disk.write(&format!("{}/index", stage.path()), b"2").unwrap();
         let record = Record::open(key("2"), version("2"), world.now());
@@ -106,10 +107,31 @@ fn a_release_on_trial_that_an_operator_leaves_is_bad_whatever_its_check_says() {
         if fails {
             world.failing.borrow_mut().insert("2".into());
         }
-        assert_eq!(world.verdict(&mut by, &trial).unwrap(), Verdict::Overruled);
+        let mut debt = Debt::default();
+        let settled = settle::try_out(&mut by, &world, &mut debt, trial, world.now()).unwrap();
+        assert_eq!(settled.verdict, Verdict::Overruled);
         assert_eq!(world.shown(), before, "its deploy leaves everything alone");
         assert_eq!((live(&world).as_str(), world.state("2")), ("1", "bad"));
     }
+}
+
+#[test]
+fn what_could_not_be_started_stays_owed() {
+    let world = world(&["1"]);
+    // Once for the trial, once at the end of its deploy.
+    world.stuck.set(2);
+    assert_eq!(world.land("2").unwrap_err().exit, Exit::Io);
+    assert_eq!((live(&world).as_str(), world.state("2")), ("2", "trying"));
+    assert_eq!(world.ran.borrow().last().unwrap(), "1");
+    world.sweep().unwrap();
+    assert_eq!((live(&world).as_str(), world.state("2")), ("2", "good"));
+    world.assert_settled("swept");
+    // An operator's, too, and his command did what it says.
+    world.stuck.set(1);
+    world.rollback().unwrap();
+    assert_eq!((live(&world).as_str(), world.ran.borrow().last().unwrap().as_str()), ("1", "2"));
+    world.sweep().unwrap();
+    world.assert_settled("swept again");
 }
 
 #[test]
@@ -152,8 +174,8 @@ fn a_deploy_decides_by_the_record_as_an_operator_left_it() {
     world.rollback().unwrap();
     world.unhold().unwrap();
     let mut site = world.site();
-    let mut by = site.deploying(Duration::ZERO, "somebody").unwrap();
-    let came = world.activate_landed(&mut by, &remembered).unwrap();
+    let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
+    let came = world.activate_landed(&mut by, &mut Debt::default(), &remembered).unwrap();
     assert_eq!(came, Came::Stays(Stay::Decided("bad")));
     assert_eq!(live(&world), "1");
 }
@@ -164,7 +186,7 @@ fn a_deploy_finishes_what_a_killed_operator_decided_before_it_decides() {
     let mark = Mark { to: Target::Release(version("1")), by: By::Activate };
     write(&world, Record { leave: Some(mark), ..world.record("3").unwrap() });
     let mut site = world.site();
-    let mut by = site.deploying(Duration::ZERO, "somebody").unwrap();
+    let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
     let lock = switch::begin(&mut by, world.now()).unwrap();
     assert_eq!(lock.seen().live_target(), Some(Target::Release(version("1"))));
     assert!(lock.seen().records.iter().all(|r| r.leave.is_none()));
@@ -338,7 +360,7 @@ fn while_current_is_another_tools_nothing_is_pruned() {
 fn a_name_that_was_taken_meanwhile_is_not_replaced_nor_landed() {
     let world = world(&["1"]);
     let mut site = world.site();
-    let mut by = site.deploying(Duration::ZERO, "somebody").unwrap();
+    let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
     let stage = Stage::create(&by, hash("2"), 0).unwrap();
     let path = stage.path().to_owned();
     assert!(Stage::create(&by, hash("2"), 0).is_err(), "a stage is nobody else's");
@@ -372,7 +394,7 @@ fn only_who_may_begins_a_trial_or_writes_what_was_committed() {
     let mut site = world.site();
     let record = Record { state: State::Trying, ..world.record("1").unwrap() };
     assert_eq!(site.switching().unwrap().write(record.clone()).unwrap_err().exit, Exit::Bug);
-    let by = site.deploying(Duration::ZERO, "somebody").unwrap();
+    let by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
     assert_eq!(by.write_uncommitted(&record).unwrap_err().exit, Exit::Bug);
     assert_eq!(world.state("1"), "good");
 }

@@ -8,9 +8,13 @@ use crate::{
     },
     error::{Error, Exit, Result},
     operate::{self, Done, Operator, Rollback},
+    process::{Group, Leash, Who},
     prune::{self, Keep},
     release::{Key, Order, Record, State, Unix, Version},
-    store::{Both, CURRENT, Deploying, NEXT, PRIVATE, RECORDS, RELEASES, Seen, Site, Stage, TRIAL},
+    settle::{self, Crew, Debt, Live},
+    store::{
+        Both, CURRENT, Deploying, NEXT, Owed, PRIVATE, RECORDS, RELEASES, Seen, Site, Stage, TRIAL,
+    },
     switch::{self, Switched, Trial, Verdict},
 };
 use metainfo::InfoHash;
@@ -54,6 +58,13 @@ pub(super) struct World {
     pub(super) clock: Cell<i64>,
     /// Versions whose check fails.
     pub(super) failing: RefCell<BTreeSet<String>>,
+    /// There is an `activated`, and what it ran for, in order.
+    pub(super) owes: bool,
+    pub(super) ran: RefCell<Vec<String>>,
+    /// How often `activated` cannot even be started.
+    pub(super) stuck: Cell<u32>,
+    /// The process that runs now; those before it are dead.
+    process: Cell<u32>,
     pub(super) keep: Keep,
     pub(super) rules: Rules,
 }
@@ -64,6 +75,10 @@ impl World {
             disk: Memory::new(journal),
             clock: Cell::new(1_000_000),
             failing: RefCell::default(),
+            owes: true,
+            ran: RefCell::default(),
+            stuck: Cell::new(0),
+            process: Cell::new(100),
             keep: Keep { releases: 5, linger: LINGER, order: Order::Debian },
             rules: Rules { auto: true, order: Order::Debian, keys: None },
         }
@@ -74,6 +89,10 @@ impl World {
             disk: self.disk.fork(),
             clock: self.clock.clone(),
             failing: self.failing.clone(),
+            owes: self.owes,
+            ran: self.ran.clone(),
+            stuck: self.stuck.clone(),
+            process: self.process.clone(),
             keep: self.keep,
             rules: self.rules.clone(),
         }
@@ -149,23 +168,28 @@ impl World {
 
     pub(super) fn land_as(&self, text: &str, candidate: &Record) -> Result<Came> {
         let mut site = self.site();
-        let mut by = site.deploying(Duration::ZERO, "somebody")?;
-        self.recover_with(&mut by)?;
-        let came = match by.site().look()?.record(&candidate.key).cloned() {
+        let mut by = site.deploying(Duration::ZERO, &self.starts())?;
+        let mut debt = settle::recover(&mut by, self, self.now())?.debt;
+        let known = by.site().look()?.record(&candidate.key).cloned();
+        let came = match known {
             Some(known) if known.state == State::Open => {
-                self.activate_landed(&mut by, &known.clone())?
+                self.activate_landed(&mut by, &mut debt, &known)
             }
-            Some(known) if !matches!(known.state, State::Waiting(_)) => return Ok(Came::Already),
+            Some(known) if !matches!(known.state, State::Waiting(_)) => Ok(Came::Already),
             known => {
                 let asked = known.is_some_and(|known| known.asked);
                 let candidate = &Record { asked, ..candidate.clone() };
-                if self.passed_over(&mut by, candidate)? {
-                    return Ok(Came::Superseded);
+                match self.passed_over(&mut by, candidate) {
+                    Ok(false) => self.unpack(&mut by, &mut debt, text, candidate),
+                    over => over.map(|_| Came::Superseded),
                 }
-                self.unpack(&mut by, text, candidate)?
             }
         };
-        prune::prune(&mut by, &self.keep, self.now(), self.random())?;
+        settle::finish(&mut by, self, debt)?;
+        let came = came?;
+        if !matches!(came, Came::Already | Came::Superseded) {
+            prune::prune(&mut by, &self.keep, self.now(), self.random())?;
+        }
         Ok(came)
     }
 
@@ -186,6 +210,7 @@ impl World {
     fn unpack(
         &self,
         by: &mut Deploying<'_, Memory>,
+        debt: &mut Debt,
         text: &str,
         candidate: &Record,
     ) -> Result<Came> {
@@ -197,18 +222,19 @@ impl World {
         switch::commit(&mut lock, stage, candidate)?;
         let trial = self.decide(&mut lock, candidate)?;
         drop(lock);
-        self.settled(by, trial)
+        self.settled(by, debt, trial)
     }
 
     pub(super) fn activate_landed(
         &self,
         by: &mut Deploying<'_, Memory>,
+        debt: &mut Debt,
         landed: &Record,
     ) -> Result<Came> {
         let mut lock = switch::begin(by, self.now())?;
         let trial = self.decide(&mut lock, landed)?;
         drop(lock);
-        self.settled(by, trial)
+        self.settled(by, debt, trial)
     }
 
     pub(super) fn decide(
@@ -224,52 +250,60 @@ impl World {
         }
     }
 
-    fn settled(&self, by: &mut Deploying<'_, Memory>, trial: Result<Trial, Stay>) -> Result<Came> {
+    fn settled(
+        &self,
+        by: &mut Deploying<'_, Memory>,
+        debt: &mut Debt,
+        trial: Result<Trial, Stay>,
+    ) -> Result<Came> {
         let trial = match trial {
             Ok(trial) => trial,
             Err(stay) => return Ok(Came::Stays(stay)),
         };
-        Ok(match self.verdict(by, &trial)? {
+        Ok(match settle::try_out(by, self, debt, trial, self.now())?.verdict {
             Verdict::Good => Came::Live,
             Verdict::Returned(_) => Came::Returned,
             Verdict::Overruled => Came::Overruled,
         })
     }
 
-    pub(super) fn verdict(&self, by: &mut Deploying<'_, Memory>, trial: &Trial) -> Result<Verdict> {
-        let fails = self.failing.borrow().contains(trial.version.as_str());
-        let failure = fails.then(|| "its check failed".to_owned());
-        let mut lock = by.switching()?;
-        switch::verdict(&mut lock, trial, failure, self.now())
+    /// A process begins; whatever ran before is dead.
+    pub(super) fn starts(&self) -> Who {
+        self.process.set(self.process.get() + 1);
+        self.who()
     }
 
-    /// What a deploy begins with.
-    fn recover_with(&self, by: &mut Deploying<'_, Memory>) -> Result<()> {
-        let trial = switch::recover(&mut by.switching()?, self.now())?;
-        by.remove_leftovers()?;
-        match trial {
-            Some(trial) => self.verdict(by, &trial).map(|_| ()),
-            None => Ok(()),
-        }
+    fn who(&self) -> Who {
+        let pid = self.process.get();
+        let (boot, command) = ("boot".to_owned(), "test".to_owned());
+        Who { pid, start: u64::from(pid), group: None, boot, command, hash: None }
     }
 
     pub(super) fn recover(&self) {
         let mut site = self.site();
-        let mut by = site.deploying(Duration::ZERO, "somebody").unwrap();
-        self.recover_with(&mut by).unwrap();
+        let mut by = site.deploying(Duration::ZERO, &self.starts()).unwrap();
+        let debt = settle::recover(&mut by, self, self.now()).unwrap().debt;
+        settle::finish(&mut by, self, debt).unwrap();
     }
 
     /// Recovers, lets what landed go live, newest first, and prunes.
     pub(super) fn sweep(&self) -> Result<()> {
         let mut site = self.site();
-        let mut by = site.deploying(Duration::ZERO, "somebody")?;
-        self.recover_with(&mut by)?;
+        let mut by = site.deploying(Duration::ZERO, &self.starts())?;
+        let mut debt = settle::recover(&mut by, self, self.now())?.debt;
         let mut records = by.site().look()?.records;
         records.sort_by(|a, b| self.rules.order.compare(b, a));
         for record in records.iter().filter(|r| r.state == State::Open) {
-            self.activate_landed(&mut by, record)?;
+            self.activate_landed(&mut by, &mut debt, record)?;
         }
+        settle::finish(&mut by, self, debt)?;
         prune::prune(&mut by, &self.keep, self.now(), self.random()).map(|_| ())
+    }
+
+    /// An operator's switch, with what is to be run after it.
+    fn around<T>(&self, switch: impl FnOnce(&mut Site<Memory>) -> Result<T>) -> Result<T> {
+        self.starts();
+        settle::around(&mut self.site(), self, switch).map(|(done, _)| done)
     }
 
     pub(super) fn operator(&self) -> Operator {
@@ -277,21 +311,23 @@ impl World {
     }
 
     pub(super) fn rollback(&self) -> Result<Switched> {
-        operate::rollback(&mut self.site(), APP, &Rollback::default(), &self.operator())
-            .map(switched)
+        let how = Rollback::default();
+        self.around(|site| operate::rollback(site, APP, &how, &self.operator())).map(switched)
     }
 
     pub(super) fn rollback_to(&self, text: &str) -> Result<Switched> {
         let how = Rollback { to: Some(version(text)), keep_good: false };
-        operate::rollback(&mut self.site(), APP, &how, &self.operator()).map(switched)
+        self.around(|site| operate::rollback(site, APP, &how, &self.operator())).map(switched)
     }
 
     pub(super) fn activate(&self, text: &str) -> Result<Done> {
-        operate::activate(&mut self.site(), APP, &version(text), false, &self.operator())
+        let version = version(text);
+        self.around(|site| operate::activate(site, APP, &version, false, &self.operator()))
     }
 
     pub(super) fn adopt(&self, text: &str) -> Result<Done> {
-        operate::activate(&mut self.site(), APP, &version(text), true, &self.operator())
+        let version = version(text);
+        self.around(|site| operate::activate(site, APP, &version, true, &self.operator()))
     }
 
     pub(super) fn hold(&self) -> Result<()> {
@@ -304,7 +340,7 @@ impl World {
 
     pub(super) fn prune(&self) -> Result<Vec<String>> {
         let who = self.operator();
-        let pruned = operate::prune(&mut self.site(), &self.keep, "somebody", &who)?;
+        let pruned = operate::prune(&mut self.site(), &self.keep, &self.starts(), &who)?;
         Ok(pruned.iter().map(|r| r.version.to_string()).collect())
     }
 
@@ -336,7 +372,7 @@ impl World {
         let seen = self.seen();
         for directory in ["", RELEASES, PRIVATE, RECORDS] {
             for name in self.disk.list(directory).unwrap() {
-                let left = [".stage-", ".trash-", ".new-", NEXT, TRIAL];
+                let left = [".stage-", ".trash-", ".new-", "run-", NEXT, TRIAL];
                 assert!(!left.iter().any(|l| name.starts_with(l)), "{context}: {name} is left");
             }
         }
@@ -353,6 +389,9 @@ impl World {
         for version in &seen.standing {
             let owners = seen.records.iter().filter(|r| r.version == *version);
             assert_eq!(owners.filter(|r| r.owns_version(true)).count(), 1, "{context}: {version}");
+        }
+        if let (true, Some(live), Some(last)) = (self.owes, seen.live(), self.ran.borrow().last()) {
+            assert_eq!(live.version.as_str(), last, "{context}: `activated` ran last for another");
         }
         if let Some(live) = seen.live() {
             assert_eq!(live.state, State::Good, "{context}: {live:?}");
@@ -389,6 +428,44 @@ fn switched(done: Done) -> Switched {
                 crate::release::Target::Release(live),
             );
             Switched { from, to }
+        }
+    }
+}
+
+/// `activated` notes what it ran for; a check fails for versions that are said to fail.
+impl Crew for World {
+    fn me(&self) -> Result<Who> {
+        Ok(self.who())
+    }
+
+    fn is_alive(&self, owed: &Owed) -> bool {
+        owed.process.0 == self.process.get()
+    }
+
+    fn end(&self, _: &Who) -> Result<()> {
+        Ok(())
+    }
+
+    fn owes(&self) -> bool {
+        self.owes
+    }
+
+    fn activated(&self, live: &Live, leash: Leash<'_>) -> Result<()> {
+        if let Some(left) = self.stuck.get().checked_sub(1) {
+            self.stuck.set(left);
+            return Err(Error::new(Exit::Io, "start", "a command", "there are too many"));
+        }
+        leash(Some(Group { leader: 1, start: 1 }))?;
+        self.ran.borrow_mut().push(live.version.to_string());
+        leash(None)
+    }
+
+    fn check(&self, live: &Live, _: &dyn Fn() -> bool, leash: Leash<'_>) -> Result<()> {
+        leash(Some(Group { leader: 1, start: 1 }))?;
+        leash(None)?;
+        match self.failing.borrow().contains(live.version.as_str()) {
+            true => Err(Error::new(Exit::Unhealthy, "run", "the check", "it failed")),
+            false => Ok(()),
         }
     }
 }
