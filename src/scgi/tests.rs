@@ -287,7 +287,11 @@ fn a_black_hole_and_a_silent_peer_end_in_time() {
 
 #[test]
 fn every_address_of_a_name_is_tried() {
-    let addresses: Vec<_> = ("localhost", 0).to_socket_addrs().unwrap().collect();
+    // A container may have no /etc/hosts.
+    let addresses: Vec<_> = match ("localhost", 0).to_socket_addrs() {
+        Ok(addresses) => addresses.collect(),
+        Err(reason) => return lab::skip(format!("localhost: {reason}")),
+    };
     for listens_at in addresses {
         let listener = TcpListener::bind(listens_at).unwrap();
         let port = listener.local_addr().unwrap().port();
