@@ -1,6 +1,6 @@
 //! What a deploy would do: no lock, nothing written, no payload read.
 
-use super::{Job, decided, foreign, land, open, preflight};
+use super::{Job, decided, land, open, preflight, turn::foreign};
 use crate::{
     choose::{self, Decision, Rules, Stay},
     disk::Disk,

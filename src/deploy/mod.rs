@@ -12,6 +12,7 @@ mod preflight;
 mod prepare;
 mod remember;
 mod tell;
+mod turn;
 
 pub use foresee::{Would, foresee, is_unfinished};
 pub use identify::{Identified, Job, identify};
@@ -19,22 +20,22 @@ pub use outcome::{Outcome, Took};
 pub use tell::{Subject, sentence, tell, tell_app, tell_resumed};
 
 use crate::{
-    choose::{self, Decision, Rules, Stay},
     config::App,
     disk::Kernel,
     error::{Error, Exit, Result, quoted},
     process::{self, Who},
-    release::{Key, Record, State, Unix, Version},
+    release::{Key, Record, State, Unix},
     rtorrent::Client,
     settle::{self, Commands, Debt, Recovered},
-    store::{Both, CURRENT, Current, Deploying, Seen, Site},
-    switch::{self, Trial},
+    store::{Deploying, Seen, Site},
+    switch::Trial,
     tidy::{self, Seeding},
 };
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use turn::Turn;
 
 /// Time, chance and who asks: everything that is not on disk, passed in.
 #[derive(Clone, Debug)]
@@ -73,15 +74,16 @@ pub fn deploy(job: &Job<'_>, source: &Source<'_>, env: &Env) -> Result<Outcome> 
     let wait = env.lock_wait.unwrap_or(job.app.lock_wait);
     let mut by = site.deploying(wait, &Who::me(env.command, Some(job.hash))?)?;
     let crew = Commands::of(job.app, env.command);
-    let (mut debt, resumed) = recover(&mut by, job.app, &crew, env)?;
+    let (debt, resumed) = recover(&mut by, job.app, &crew, env)?;
+    let mut turn = Turn { by: &mut by, app: job.app, env, began, debt };
     let deployed = match resumed {
         Some(own) if own.trial.key == job.key() => Ok(own.outcome),
         other => {
             other.into_iter().for_each(|other| tell_resumed(job.app, other, source.rtorrent, env));
-            recovered(&mut by, job, source, env, began, &mut debt)
+            turn.deploy(job, source)
         }
     };
-    finish(&mut by, &crew, debt);
+    turn.finish();
     let outcome = deployed?;
     if !matches!(outcome, Outcome::Already(_)) {
         let seeding = source.rtorrent.map(|client| Seeding { client, session: &env.session });
@@ -120,32 +122,6 @@ pub fn recover(
     Ok((debt, resumed))
 }
 
-/// The deploy itself, when nothing of an earlier one is left.
-fn recovered(
-    by: &mut Deploying<'_, Kernel>,
-    job: &Job<'_>,
-    source: &Source<'_>,
-    env: &Env,
-    began: Instant,
-    debt: &mut Debt,
-) -> Result<Outcome> {
-    // Only what is read under the lock counts.
-    let known = by.record(job.hash)?;
-    if let Some(done) = decided(job, known.as_ref())? {
-        return Ok(done);
-    }
-    let mut committed = false;
-    let deployed = under_lock(by, job, source, env, began, debt, &mut committed);
-    if let (Err(error), false) = (&deployed, committed) {
-        remember::failure(by, job, known.as_ref(), error, env.now);
-        // The stage is gone; the manifests that were begun beside it go here.
-        if let Err(e) = by.remove_leftovers() {
-            log::warn!("{e}; the next deploy or sweep removes it");
-        }
-    }
-    deployed
-}
-
 /// The app's site, with the mode that its directories get.
 fn open(job: &Job<'_>) -> Result<Site<Kernel>> {
     Ok(Site::new(Kernel::open(&job.app.root)?, job.app.mode.directory()))
@@ -168,104 +144,6 @@ fn decided(job: &Job<'_>, known: Option<&Record>) -> Result<Option<Outcome>> {
     }
 }
 
-fn under_lock(
-    by: &mut Deploying<'_, Kernel>,
-    job: &Job<'_>,
-    source: &Source<'_>,
-    env: &Env,
-    began: Instant,
-    debt: &mut Debt,
-    committed: &mut bool,
-) -> Result<Outcome> {
-    if let Some(landed) = resumable(by, job)? {
-        *committed = true;
-        return switched(by, job.app, &landed, debt, env, began);
-    }
-    let asked = by.record(job.hash)?.is_some_and(|known| known.asked);
-    let candidate = Record { asked, ..job.candidate(env.now)? };
-    if passed_over(by, job, &candidate, env)? {
-        return Ok(Outcome::Superseded);
-    }
-    preflight::check(by.site().disk(), &by.site().look()?, job)?;
-    let landing = land::land(by, job, candidate, source, env)?;
-    let mut lock = switch::begin(by, env.now)?;
-    let switching = Instant::now();
-    switch::commit(&mut lock, landing.stage, &landing.record)?;
-    *committed = true;
-    let trial = activate(&mut lock, job.app, &landing.record, env)?;
-    let switch = switching.elapsed();
-    drop(lock);
-    settled(by, job.app, debt, trial, landing.notes, env, || Took { all: began.elapsed(), switch })
-}
-
-/// A record whose directory stands: it landed, and was not decided about.
-fn resumable(by: &mut Deploying<'_, Kernel>, job: &Job<'_>) -> Result<Option<Record>> {
-    let seen = by.site().look()?;
-    seen.readable()?;
-    let open = |r: &&Record| r.state == State::Open && seen.stands(&r.version);
-    Ok(seen.record(&job.key()).filter(open).cloned())
-}
-
-/// Older than a good live release and beyond `keep`: not worth reading.
-fn passed_over(
-    by: &mut Deploying<'_, Kernel>,
-    job: &Job<'_>,
-    candidate: &Record,
-    env: &Env,
-) -> Result<bool> {
-    let mut lock = switch::begin(by, env.now)?;
-    job.free(lock.seen())?;
-    let outdated = choose::is_outdated(candidate, lock.seen(), job.app.order(), job.app.keep);
-    if outdated {
-        lock.write(candidate.clone().now(State::Superseded, env.now))?;
-    }
-    Ok(outdated)
-}
-
-/// Decides, and makes the release live on trial or says why not.
-fn activate(
-    lock: &mut Both<'_, Kernel>,
-    app: &App,
-    landed: &Record,
-    env: &Env,
-) -> Result<std::result::Result<Trial, Stay>> {
-    match choose::choose(landed, lock.seen(), &Rules::of(app), env.now) {
-        Decision::Activate { from, number } => {
-            switch::go_live(lock, landed, from, number, env.now).map(Ok)
-        }
-        Decision::Stay(Stay::Foreign) => Err(foreign(app, &landed.version, lock.seen())),
-        Decision::Stay(stay) => Ok(Err(stay)),
-    }
-}
-
-fn foreign(app: &App, version: &Version, seen: &Seen) -> Error {
-    let cause = match &seen.current {
-        Current::Foreign(what) => format!("it is {what}; {version} landed and waits"),
-        _ => "seedship did not make it".to_owned(),
-    };
-    Error::new(Exit::NotOurs, "switch", quoted(app.root.join(CURRENT)), cause)
-        .hint(format!("seedship activate {} {version} --adopt", app.name))
-        .unrecorded()
-}
-
-/// From the trial to its verdict.
-fn settled(
-    by: &mut Deploying<'_, Kernel>,
-    app: &App,
-    debt: &mut Debt,
-    trial: std::result::Result<Trial, Stay>,
-    notes: Vec<String>,
-    env: &Env,
-    took: impl Fn() -> Took,
-) -> Result<Outcome> {
-    let trial = match trial {
-        Ok(trial) => trial,
-        Err(stay) => return Ok(Outcome::Landed { stay, notes }),
-    };
-    let settled = settle::try_out(by, &Commands::of(app, env.command), debt, trial, env.now)?;
-    Ok(Outcome::of(settled, notes, took()))
-}
-
 /// Makes a landed release live that no event will come for again: after `unhold`, or a change of
 /// configuration.
 pub fn activate_landed(
@@ -277,35 +155,12 @@ pub fn activate_landed(
     let began = Instant::now();
     let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?)?;
     let crew = Commands::of(app, env.command);
-    let (mut debt, resumed) = recover(&mut by, app, &crew, env)?;
+    let (debt, resumed) = recover(&mut by, app, &crew, env)?;
     resumed.into_iter().for_each(|resumed| tell_resumed(app, resumed, None, env));
-    let outcome = switched(&mut by, app, landed, &mut debt, env, began);
-    finish(&mut by, &crew, debt);
+    let mut turn = Turn { by: &mut by, app, env, began, debt };
+    let outcome = turn.switch(landed);
+    turn.finish();
     outcome
-}
-
-/// Pays what is still owed; that it cannot be paid now changes nothing about what was decided.
-fn finish(by: &mut Deploying<'_, Kernel>, crew: &Commands<'_>, debt: Debt) {
-    if let Err(error) = settle::finish(by, crew, debt) {
-        log::error!("{error}; `activated` is owed still, and the next sweep runs it");
-    }
-}
-
-fn switched(
-    by: &mut Deploying<'_, Kernel>,
-    app: &App,
-    landed: &Record,
-    debt: &mut Debt,
-    env: &Env,
-    began: Instant,
-) -> Result<Outcome> {
-    let mut lock = switch::begin(by, env.now)?;
-    let switching = Instant::now();
-    let trial = activate(&mut lock, app, landed, env)?;
-    let switch = switching.elapsed();
-    drop(lock);
-    let took = || Took { all: began.elapsed(), switch };
-    settled(by, app, debt, trial, Vec::new(), env, took)
 }
 
 impl Job<'_> {
