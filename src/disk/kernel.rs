@@ -1,10 +1,7 @@
 //! [`Disk`] over the kernel: system calls relative to one open directory.
 
-use super::{Disk, Kind, LARGEST, Renamed, Space};
-use crate::{
-    bounded::{self, Unread},
-    error::{Context, Error, Exit, Result, escaped, quoted},
-};
+use super::{Disk, Kind, Renamed, Space, reading};
+use crate::error::{Context, Error, Exit, Result, escaped, quoted};
 use nix::{
     dir::Dir,
     errno::Errno,
@@ -20,7 +17,7 @@ use nix::{
 };
 use std::{
     fs::{self, File},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Seek, SeekFrom, Write},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -127,68 +124,6 @@ impl Kernel {
         self.place.join(path)
     }
 
-    /// Opens a regular file to be read, without following a link on the way: root reads here too,
-    /// and a link would have it read what is its own. `None` if nothing is there.
-    fn open_to_read(&self, path: &str) -> Result<Option<File>> {
-        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let mut at: Option<OwnedFd> = None;
-        let walked = above.split('/').filter(|part| !part.is_empty()).try_for_each(|part| {
-            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            let from = at.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
-            let next = openat(from, part, flags, Mode::empty())?;
-            at = Some(next);
-            Ok(())
-        });
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let opened = walked.and_then(|()| {
-            let from = at.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
-            openat(from, name, flags | OFlag::O_CLOEXEC, Mode::empty()).map(File::from)
-        });
-        let file = match opened {
-            Ok(file) => file,
-            Err(Errno::ENOENT) => return Ok(None),
-            // A descriptor of a link itself is no directory.
-            Err(Errno::ELOOP | Errno::ENOTDIR) if self.is_behind_a_link(path)? => {
-                let cause = "it is, or lies behind, a symbolic link";
-                return Err(Error::new(Exit::Io, "read", quoted(self.full(path)), cause)
-                    .hint("nothing below .seedship may be a link: put there what it leads to"));
-            }
-            Err(Errno::ENOTDIR) => return Ok(None),
-            Err(e) => return Err(Error::io("read", self.full(path), &e.into())),
-        };
-        match file.metadata().on("read", self.full(path))?.is_file() {
-            true => Ok(Some(file)),
-            false => Err(self.unread(path, Unread::Not("something"))),
-        }
-    }
-
-    /// Whether a path or one of the directories above it is a link.
-    fn is_behind_a_link(&self, path: &str) -> Result<bool> {
-        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
-        for end in ends {
-            if self.kind(&path[..end])? == Some(Kind::Link) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn unread(&self, path: &str, why: Unread) -> Error {
-        match why {
-            Unread::Io(e) => Error::io("read", self.full(path), &e),
-            Unread::Not(_) => {
-                let cause = "it is not a regular file";
-                Error::new(Exit::Io, "read", quoted(self.full(path)), cause)
-                    .hint("seedship did not make it: move it away")
-            }
-            Unread::Larger(limit) => {
-                let cause = format!("it is larger than {limit} bytes");
-                Error::new(Exit::Io, "read", quoted(self.full(path)), cause)
-                    .hint("seedship did not write it: move it away")
-            }
-        }
-    }
-
     fn open_at(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
         openat(&self.root, here(path), flags | OFlag::O_CLOEXEC, FILE_MODE)
     }
@@ -269,19 +204,11 @@ impl Disk for Kernel {
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let Some(file) = self.open_to_read(path)? else { return Ok(None) };
-        bounded::read_open(file, LARGEST).map(Some).map_err(|why| self.unread(path, why))
+        reading::whole(self, path)
     }
 
     fn read_end(&self, path: &str, most: u64) -> Result<Option<(Vec<u8>, bool)>> {
-        let Some(mut file) = self.open_to_read(path)? else { return Ok(None) };
-        let length = file.metadata().on("read", self.full(path))?.len();
-        let begin = length.saturating_sub(most);
-        file.seek(SeekFrom::Start(begin)).on("read", self.full(path))?;
-        // What is added meanwhile is left for the next time.
-        let mut content = Vec::new();
-        file.take(length - begin).read_to_end(&mut content).on("read", self.full(path))?;
-        Ok(Some((content, begin == 0)))
+        reading::end(self, path, most)
     }
 
     fn read_link(&self, path: &str) -> Result<Option<String>> {
