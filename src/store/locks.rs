@@ -51,7 +51,7 @@ impl<D: Disk> Site<D> {
             let place = crate::error::quoted(self.disk.place());
             return Err(Error::new(
                 Exit::Again,
-                "deploy into",
+                "work on",
                 place,
                 format!("{holder} is deploying there"),
             )
