@@ -102,8 +102,8 @@ into the apps' roots, and neither changes anything.",
     Guide {
         command: "config check",
         tells: "\
-Reads the configuration and its config.d as every command does, and tells every fault with file, \
-line and column, and what to write instead; not only the first.
+Reads the configuration and its config.d as every command does, and tells every table that is wrong, \
+not only the first: its first fault with file, line and column, and what to write instead.
 
 One wrong table stops its own app and no other; a check fails on any. With `--file` it reads that \
 one file as a fragment, so that Puppet's validate_cmd or a script can ask before it is installed.",
