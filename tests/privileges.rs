@@ -99,16 +99,22 @@ fn commands_run_as_the_owner_whoever_starts_them() {
     all_owned(&host.root("shop"), STRANGER);
 }
 
+/// Two apps of two users, each with a complete download.
+fn two_in_session(lab: &Lab) -> Host<'_> {
+    let (host, releases) = two(lab);
+    for (torrent, payload) in &releases {
+        host.in_session(torrent, payload.parent().unwrap());
+    }
+    host
+}
+
 #[test]
 fn roots_sweep_has_a_child_for_each_owner() {
     if !root_only() {
         return;
     }
     let lab = Lab::new().unwrap();
-    let (host, releases) = two(&lab);
-    for (torrent, payload) in &releases {
-        host.in_session(torrent, payload.parent().unwrap());
-    }
+    let host = two_in_session(&lab);
     let swept = host.json(&["sweep"]);
     let all = json!({"live": ["blog 1.0", "shop 1.0"], "landed": [], "failed": [], "busy": [], "skipped": []});
     assert_eq!(swept, all, "one object, whoever did it");
@@ -148,10 +154,7 @@ fn a_sweep_loses_no_owners_failure() {
         return;
     }
     let lab = Lab::new().unwrap();
-    let (host, releases) = two(&lab);
-    for (torrent, payload) in &releases {
-        host.in_session(torrent, payload.parent().unwrap());
-    }
+    let host = two_in_session(&lab);
     // Whoever writes a file dies of it: every child, and not root, which only joins their answers.
     let sweep = host.command(&["sweep", "--json"]);
     let mut shell = Command::new("sh");

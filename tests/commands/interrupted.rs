@@ -1,7 +1,7 @@
 //! Killed while commands run, and two at once: `activated` runs last for what is live.
 
 use super::{Shop, runs};
-use lab::Lab;
+use lab::{Lab, Torrent};
 use std::process::{Child, Stdio};
 
 const RUN: &str =
@@ -87,15 +87,21 @@ fn a_rollback_dies_while_a_command_runs() {
 const WAITS: &str = "[ $SEEDSHIP_VERSION-$SEEDSHIP_STEP = 2.0-check ] || exit 0\n\
     touch \"$1/checking\"; while [ ! -e \"$1/go\" ]; do sleep 0.05; done; exit 1";
 
+/// The deploy of 2.0, in its check.
+fn in_check(shop: &Shop<'_>) -> (Torrent, Child) {
+    let (second, payload) = shop.release("2.0");
+    let mut event = shop.host.event(&second, &payload);
+    let event = event.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    shop.await_file("checking");
+    (second, event)
+}
+
 #[test]
 fn a_rollback_while_a_check_runs_waits_for_nothing_and_wins() {
     let lab = Lab::new().unwrap();
     let shop = Shop::new(&lab, RUN, WAITS);
     let first = shop.landed("1.0");
-    let (second, payload) = shop.release("2.0");
-    let mut event = shop.host.event(&second, &payload);
-    let mut event = event.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    shop.await_file("checking");
+    let (second, mut event) = in_check(&shop);
     assert_eq!(shop.host.good(&["rollback", "shop"]), "shop: rolled back, 2.0 → 1.0\n");
     assert!(event.try_wait().unwrap().is_none(), "its deploy is still in its check");
     assert_eq!([&first, &second].map(|torrent| shop.state(torrent)), ["good", "bad"]);
@@ -118,10 +124,7 @@ fn an_operator_who_says_that_it_is_good_wins_over_its_check() {
     let lab = Lab::new().unwrap();
     let shop = Shop::new(&lab, RUN, WAITS);
     shop.landed("1.0");
-    let (second, payload) = shop.release("2.0");
-    let mut event = shop.host.event(&second, &payload);
-    let mut event = event.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    shop.await_file("checking");
+    let (second, mut event) = in_check(&shop);
     shop.host.good(&["activate", "shop", "2.0", "--no-run"]);
     shop.script("");
     shop.lay("go");
@@ -134,10 +137,7 @@ fn two_at_once_and_the_operators_is_killed() {
     let lab = Lab::new().unwrap();
     let shop = Shop::new(&lab, RUN, WAITS);
     shop.landed("1.0");
-    let (second, payload) = shop.release("2.0");
-    let mut event = shop.host.event(&second, &payload);
-    let mut event = event.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    shop.await_file("checking");
+    let (second, mut event) = in_check(&shop);
     // The mark is written, and nothing was switched yet.
     shop.host.parked(shop.host.command(&["rollback", "shop"]), "mark-written").kill();
     assert_eq!(shop.live().as_deref(), Some("2.0"));
