@@ -101,6 +101,7 @@ fn tidy(host: &Host<'_>, app: &str) -> bool {
 fn a_deploy_dies_anywhere() {
     let lab = Lab::new().unwrap();
     let host = Host::new(&lab, &apps(DEPLOY.len()));
+    let mut served_meanwhile = 0;
     for (n, (checkpoint, served)) in DEPLOY.into_iter().enumerate() {
         let app = format!("a{n}");
         host.landed(&app, "1.0");
@@ -121,7 +122,15 @@ fn a_deploy_dies_anywhere() {
         assert!(tidy(&host, &app), "{checkpoint}: {:?}", host.listing(&app));
         host.good(&["sweep"]);
         assert_eq!(host.picture(&app), swept, "a second sweep after {checkpoint}");
+        served_meanwhile += usize::from(served == "2.0" || served == "3.0");
     }
+    lab::withstood!(
+        "Kills",
+        "SIGKILL at each named point of a deploy",
+        DEPLOY.len(),
+        "the old release until the switch, the new one after it; one sweep finishes, a second changes nothing",
+        served_meanwhile == DEPLOY.len(),
+    );
 }
 
 #[test]

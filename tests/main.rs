@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod attacks;
 mod audit;
 mod atomic;
 mod bad_input;

@@ -27,6 +27,7 @@ mod flavour;
 pub mod halves;
 pub mod hook;
 mod lab;
+pub mod ledger;
 pub mod load;
 pub mod lookups;
 pub mod net;
