@@ -5,14 +5,14 @@
 use crate::{
     choose::{self, Decision, Rules},
     config::{App, Config},
-    deploy::{self, Env, Identified, Job, Outcome, Source, Subject},
-    disk::Kernel,
+    deploy::{self, Env, Identified, Job, Lander, Outcome, Source, Subject},
+    disk::{Disk, Kernel},
     error::{Error, Exit, Result, one_line},
-    process::{self, Who},
+    process,
     prune::{self, Keep},
     release::{Record, State, Unix},
     rtorrent::{Client, Download, session},
-    settle::{self, Commands},
+    settle::{self, Commands, Crew},
     store::{Seen, Site},
     tidy::{self, Seeding},
 };
@@ -148,7 +148,10 @@ pub fn sweep(config: &Config, rtorrent: &Client, env: &Env) -> Swept {
     for app in config.apps.iter().filter(|app| is_ours(app)) {
         let jobs = jobs.remove(&app.name).unwrap_or_default();
         let rtorrent = reachable.then_some(rtorrent);
-        if let Err(error) = sweep_app(app, jobs, rtorrent, env, &mut swept) {
+        let crew = Commands::of(app, env.command);
+        let done = open(app)
+            .and_then(|mut site| sweep_app(&mut site, app, jobs, rtorrent, &crew, env, &mut swept));
+        if let Err(error) = done {
             match error.exit {
                 Exit::Again => swept.busy.push(app.name.clone()),
                 _ => {
@@ -172,8 +175,7 @@ pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<Stri
     let mut jobs = jobs(config, &complete, env);
     let mut lines = Vec::new();
     for app in config.apps.iter().filter(|app| is_ours(app)) {
-        let disk = Kernel::open(&app.root)?;
-        let site = Site::new(disk, app.mode.directory());
+        let site = open(app)?;
         let seen = site.look()?;
         if deploy::is_unfinished(&site, &seen)? {
             lines.push(format!("{}: would finish what an interrupted run left", app.name));
@@ -186,6 +188,11 @@ pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<Stri
         }
     }
     Ok(lines)
+}
+
+/// The app's site, with the mode that its directories get.
+fn open(app: &App) -> Result<Site<Kernel>> {
+    Ok(Site::new(Kernel::open(&app.root)?, app.mode.directory()))
 }
 
 /// Another user's apps are that user's to sweep. One whose root is not there is nobody's, and
@@ -259,22 +266,23 @@ fn jobs<'c>(
 }
 
 /// One app: recover, land and activate what is due, newest first, prune.
-fn sweep_app(
+fn sweep_app<D: Disk>(
+    site: &mut Site<D>,
     app: &App,
     found: Vec<Found<'_>>,
     rtorrent: Option<&Client>,
+    lander: &impl Lander<D>,
     env: &Env,
     swept: &mut Swept,
 ) -> Result<()> {
-    let mut site = Site::new(Kernel::open(&app.root)?, app.mode.directory());
-    recover(&mut site, app, rtorrent, env, swept)?;
+    recover(site, app, rtorrent, lander, env, swept)?;
     let mut switched = false;
     for due in due(&site.look()?, app, found, env.now) {
         // Newest first: what landed earlier is older than what is live now, and was told of then.
         if switched && matches!(due, Due::Activate(_)) {
             continue;
         }
-        let (name, done) = due.carry_out(&mut site, app, rtorrent, env);
+        let (name, done) = due.carry_out(site, app, rtorrent, lander, env);
         match done {
             Ok(outcome) => {
                 switched |= matches!(outcome, Outcome::Live { .. } | Outcome::Returned { .. });
@@ -284,29 +292,29 @@ fn sweep_app(
             Err(error) => swept.failed.push(Failed::new(name, &error)),
         }
     }
-    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?)?;
+    let mut by = site.deploying(Duration::ZERO, &lander.me()?)?;
     let seeding = rtorrent.map(|client| Seeding { client, session: &env.session });
     tidy::tidy(&mut by, app, seeding, env.now, env.random);
     Ok(())
 }
 
 /// Finishes what a killed run left; somebody else's running deploy is left alone.
-fn recover(
-    site: &mut Site<Kernel>,
+fn recover<D: Disk>(
+    site: &mut Site<D>,
     app: &App,
     rtorrent: Option<&Client>,
+    crew: &impl Crew,
     env: &Env,
     swept: &mut Swept,
 ) -> Result<()> {
-    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?)?;
-    let crew = Commands::of(app, env.command);
-    let (debt, resumed) = deploy::recover(&mut by, app, &crew, env)?;
+    let mut by = site.deploying(Duration::ZERO, &crew.me()?)?;
+    let (debt, resumed) = deploy::recover(&mut by, app, crew, env)?;
     if let Some(resumed) = resumed {
         let name = format!("{} {}", app.name, resumed.trial.version);
         swept.settled(name, &resumed.outcome);
-        deploy::tell_resumed(app, resumed, rtorrent, env);
+        deploy::tell_resumed(by.site().disk(), app, resumed, rtorrent, env);
     }
-    settle::finish(&mut by, &crew, debt)
+    settle::finish(&mut by, crew, debt)
 }
 
 /// Something to do for an app.
@@ -335,23 +343,27 @@ impl Due<'_> {
         }
     }
 
-    fn carry_out(
+    fn carry_out<D: Disk>(
         self,
-        site: &mut Site<Kernel>,
+        site: &mut Site<D>,
         app: &App,
         rtorrent: Option<&Client>,
+        lander: &impl Lander<D>,
         env: &Env,
     ) -> (String, Result<Outcome>) {
         match self {
             Self::Land(Found { job, payload, .. }) => {
-                let done = deploy::deploy(&job, &Source { payload, rtorrent }, env);
-                (job.to_string(), deploy::tell(&Subject::from(&job), done, rtorrent, env))
+                let source = Source { payload, rtorrent };
+                let done = deploy::deploy_into(site, &job, &source, lander, env);
+                let (disk, subject) = (Some(site.disk()), Subject::from(&job));
+                (job.to_string(), deploy::tell_in(disk, &subject, done, rtorrent, env))
             }
             Self::Activate(record) => {
-                let done = deploy::activate_landed(site, app, &record, env);
+                let done = deploy::activate_landed(site, app, &record, lander, env);
                 let subject =
                     Subject { app, version: &record.version, hash: record.key.info_hash() };
-                (subject.to_string(), deploy::tell(&subject, done, rtorrent, env))
+                let told = deploy::tell_in(Some(site.disk()), &subject, done, rtorrent, env);
+                (subject.to_string(), told)
             }
         }
     }

@@ -1,14 +1,14 @@
 //! What a deploy would do: no lock, nothing written, no payload read.
 
-use super::{Job, decided, land, open, preflight, turn::foreign};
+use super::{Job, Lander, decided, open, turn::foreign};
 use crate::{
     choose::{self, Decision, Rules, Stay},
     disk::Disk,
     error::Result,
     process,
     release::{Key, Record, State, Target, Unix},
+    settle::Commands,
     store::{Seen, Site},
-    verify::Payload,
 };
 use std::{fmt, path::Path};
 
@@ -55,9 +55,8 @@ pub fn foresee(job: &Job<'_>, payload: &Path, now: Unix) -> Result<Would> {
             if choose::is_outdated(&candidate, &seen, job.app.order(), job.app.keep) {
                 return Ok(Would::PassOver);
             }
-            preflight::check(site.disk(), &seen, job)?;
             // That it is there in full length can be seen without reading it.
-            Payload::open(&job.torrent, land::directory(job, payload)?)?;
+            Commands::of(job.app, "finished").open(site.disk(), &seen, job, payload)?;
             candidate
         }
     };

@@ -1,140 +1,76 @@
-//! From proven bytes to a release that is on the disk and that nothing points to.
+//! From a download to a release that is on the disk and that nothing points to: the durable order
+//! of it. What fills the stage is behind [`Lander`].
 
-use super::{Env, Job, Source, prepare};
+use super::{Env, Job};
 use crate::{
-    check, checkpoint,
-    disk::Kernel,
-    error::{Error, Exit, Result, escaped, quoted},
-    manifest,
-    release::{Record, Unix},
-    store::{Deploying, Durable, MANIFESTS, Stage},
-    unpack::{self, Plan, Totals},
-    verify::Payload,
+    checkpoint,
+    disk::Disk,
+    error::Result,
+    release::Record,
+    settle::Crew,
+    store::{Deploying, Durable, Seen, Stage},
+    unpack::Totals,
 };
-use metainfo::InfoHash;
-use std::{
-    fs::File,
-    io::{self, BufWriter},
-    os::{fd::AsFd, unix::ffi::OsStrExt},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-/// 2000-01-01T00:00:00Z: where dates begin that are made of an info hash.
-const EPOCH_2000: i64 = 946_684_800;
+/// Who brings a download into a stage beside running the app's commands: what unpacks proven bytes,
+/// or a test over a disk in memory.
+pub trait Lander<D: Disk>: Crew {
+    /// A payload that is there in full length and not read yet.
+    type Payload<'j>;
+
+    /// Opens the payload, and refuses what would fail later for a reason that is plain now.
+    fn open<'j>(
+        &self,
+        disk: &D,
+        seen: &Seen,
+        job: &'j Job<'_>,
+        payload: &Path,
+    ) -> Result<Self::Payload<'j>>;
+
+    /// Fills an empty stage, and lists what is in it. Nothing of it is durable.
+    fn fill(
+        &self,
+        by: &mut Deploying<'_, D>,
+        stage: &Stage<D>,
+        job: &Job<'_>,
+        payload: Self::Payload<'_>,
+        candidate: &Record,
+    ) -> Result<Filled>;
+}
+
+/// What a stage was filled with.
+#[derive(Clone, Debug, Default)]
+pub struct Filled {
+    /// How much it holds.
+    pub totals: Totals,
+    /// What was said about the payload.
+    pub notes: Vec<String>,
+}
 
 /// A release ready to be committed.
-pub(super) struct Landing {
-    pub(super) stage: Durable<Kernel>,
+pub(super) struct Landing<D: Disk> {
+    pub(super) stage: Durable<D>,
     pub(super) record: Record,
     pub(super) notes: Vec<String>,
 }
 
-/// Verifies and unpacks into a stage, writes manifest and record, and puts all of it on the disk.
-/// On any error the stage is gone.
-pub(super) fn land(
-    by: &mut Deploying<'_, Kernel>,
+/// Fills a stage, writes the record, and puts all of it on the disk. On any error the stage is gone.
+pub(super) fn land<D: Disk, L: Lander<D>>(
+    by: &mut Deploying<'_, D>,
+    lander: &L,
     job: &Job<'_>,
+    payload: L::Payload<'_>,
     candidate: Record,
-    source: &Source<'_>,
     env: &Env,
-) -> Result<Landing> {
-    let payload = Payload::open(&job.torrent, directory(job, &source.payload)?)?;
-    let mut notes = payload.notes().to_vec();
+) -> Result<Landing<D>> {
     let stage = Stage::create(by, job.hash, env.random)?;
     checkpoint::reach("stage-made");
-    let plan = plan(by, job, &candidate)?;
-    let contents = unpack(by, job, &plan, payload, &stage)?;
-    notes.extend(contents.notes);
-    checkpoint::reach("unpacked");
-    let totals = Totals { bytes: contents.bytes, files: contents.files };
-    let totals = match job.app.run.prepare.is_empty() {
-        true => totals,
-        false => prepare::prepare(by, job, &plan, &stage)?,
-    };
-    check::programs_inside(job.app, &by.site().disk().full(stage.path()))?;
+    let Filled { totals, notes } = lander.fill(by, &stage, job, payload, &candidate)?;
     let record = Record { size: totals.bytes, files: totals.files, ..candidate };
     by.write_uncommitted(&record)?;
     checkpoint::reach("record-open");
     let stage = stage.settle(by)?;
     checkpoint::reach("synced");
     Ok(Landing { stage, record, notes })
-}
-
-/// The directory that the payload's files are found beneath.
-pub(super) fn directory<'p>(job: &Job<'_>, payload: &'p Path) -> Result<&'p Path> {
-    if job.torrent.is_multi_file() {
-        return Ok(payload);
-    }
-    match (payload.parent(), payload.file_name()) {
-        (Some(parent), Some(name)) if name.as_bytes() == job.torrent.name() => Ok(parent),
-        _ if payload.symlink_metadata().is_err_and(|e| is_missing(&e)) => {
-            Err(Error::new(Exit::NotFound, "take", quoted(payload), "there is no such payload")
-                .hint("name where it lies: the torrent's file, or the directory that holds it"))
-        }
-        _ => {
-            let name = escaped(job.torrent.name());
-            let cause = format!("the torrent's only file is called `{name}`");
-            Err(Error::new(Exit::NotFound, "take", quoted(payload), cause)
-                .hint("rename the file as it is called in the torrent"))
-        }
-    }
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn plan<'j>(by: &Deploying<'_, Kernel>, job: &Job<'j>, candidate: &Record) -> Result<Plan<'j>> {
-    let app = job.app;
-    Ok(Plan {
-        limits: &app.limits,
-        strip: app.strip,
-        must_exist: &app.must_exist,
-        shared: &app.shared,
-        mode: app.mode,
-        case: app.case,
-        time: release_time(candidate, job.hash),
-        group: by.site().disk().group("releases")?,
-    })
-}
-
-fn unpack(
-    by: &Deploying<'_, Kernel>,
-    job: &Job<'_>,
-    plan: &Plan<'_>,
-    payload: Payload<'_>,
-    stage: &Stage<Kernel>,
-) -> Result<unpack::Contents> {
-    let disk = by.site().disk();
-    let directory = disk.directory(stage.path())?;
-    let mut manifests = manifests(disk, job)?;
-    let contents = unpack::unpack(payload, directory.as_fd(), disk.root(), plan, &mut manifests)?;
-    manifests.finish().map_err(|e| Error::io("write", manifest_of(disk, job), &e))?;
-    Ok(contents)
-}
-
-/// The release's manifests, begun.
-pub(super) fn manifests(disk: &Kernel, job: &Job<'_>) -> Result<manifest::Writer<BufWriter<File>>> {
-    let create = |kind| disk.create_file(&manifest_path(job, kind)).map(BufWriter::new);
-    manifest::Writer::new(create("b3")?, create("tree")?)
-        .map_err(|e| Error::io("write", manifest_of(disk, job), &e))
-}
-
-/// Where a manifest of the release lies, relative to the root.
-pub(super) fn manifest_path(job: &Job<'_>, kind: &str) -> String {
-    format!("{MANIFESTS}/{}.{kind}", job.version)
-}
-
-/// The manifest that is named where either of the two may have failed.
-pub(super) fn manifest_of(disk: &Kernel, job: &Job<'_>) -> PathBuf {
-    disk.full(&manifest_path(job, "tree"))
-}
-
-/// The time of files whose archive does not say one: the same on every host, and different
-/// between releases. A web server makes its ETag of time and size; equal times would serve the
-/// old file as not modified.
-fn release_time(candidate: &Record, hash: InfoHash) -> Unix {
-    let [a, b, c, d, ..] = *hash.as_bytes();
-    let from_hash = || Unix(EPOCH_2000 + i64::from(u32::from_be_bytes([a, b, c, d]) >> 4));
-    candidate.published.or(candidate.created).unwrap_or_else(from_hash)
 }

@@ -4,6 +4,7 @@
 //! one, and the next deploy or sweep finishes or cleans what was left. It is idempotent: an info
 //! hash lands once, however often its event comes.
 
+mod fill;
 mod foresee;
 mod identify;
 mod land;
@@ -16,17 +17,18 @@ mod turn;
 
 pub use foresee::{Would, foresee, is_unfinished};
 pub use identify::{Identified, Job, identify};
+pub use land::{Filled, Lander};
 pub use outcome::{Outcome, Took};
-pub use tell::{Subject, sentence, tell, tell_app, tell_resumed};
+pub use tell::{Subject, sentence, tell, tell_app, tell_in, tell_resumed};
 
 use crate::{
     config::App,
-    disk::Kernel,
+    disk::{Disk, Kernel},
     error::{Error, Exit, Result, quoted},
     process::{self, Who},
     release::{Key, Record, State, Unix},
     rtorrent::Client,
-    settle::{self, Commands, Debt, Recovered},
+    settle::{self, Commands, Crew, Debt, Recovered},
     store::{Deploying, Seen, Site},
     switch::Trial,
     tidy::{self, Seeding},
@@ -65,21 +67,32 @@ pub struct Source<'a> {
 /// Deploys one release. The record of the info hash says afterwards what happened, unless neither
 /// app nor hash is proven.
 pub fn deploy(job: &Job<'_>, source: &Source<'_>, env: &Env) -> Result<Outcome> {
-    let began = Instant::now();
     process::require_owner(&process::owner_of(&job.app.root)?, &job.app.name)?;
-    let mut site = open(job)?;
+    deploy_into(&mut open(job)?, job, source, &Commands::of(job.app, env.command), env)
+}
+
+/// The same into a root that is open already, and that is this user's.
+pub fn deploy_into<D: Disk>(
+    site: &mut Site<D>,
+    job: &Job<'_>,
+    source: &Source<'_>,
+    lander: &impl Lander<D>,
+    env: &Env,
+) -> Result<Outcome> {
+    let began = Instant::now();
     if let Some(done) = decided(job, site.record(job.hash)?.as_ref())? {
         return Ok(done);
     }
     let wait = env.lock_wait.unwrap_or(job.app.lock_wait);
-    let mut by = site.deploying(wait, &Who::me(env.command, Some(job.hash))?)?;
-    let crew = Commands::of(job.app, env.command);
-    let (debt, resumed) = recover(&mut by, job.app, &crew, env)?;
-    let mut turn = Turn { by: &mut by, app: job.app, env, began, debt };
+    let mut by = site.deploying(wait, &Who { hash: Some(job.hash), ..lander.me()? })?;
+    let (debt, resumed) = recover(&mut by, job.app, lander, env)?;
+    let mut turn = Turn { by: &mut by, app: job.app, crew: lander, env, began, debt };
     let deployed = match resumed {
         Some(own) if own.trial.key == job.key() => Ok(own.outcome),
         other => {
-            other.into_iter().for_each(|other| tell_resumed(job.app, other, source.rtorrent, env));
+            if let Some(other) = other {
+                tell_resumed(turn.by.site().disk(), job.app, other, source.rtorrent, env);
+            }
             turn.deploy(job, source)
         }
     };
@@ -101,10 +114,10 @@ pub struct Resumed {
 }
 
 /// Finishes or cleans what earlier runs left; the caller tells of a trial that was resumed.
-pub fn recover(
-    by: &mut Deploying<'_, Kernel>,
+pub fn recover<D: Disk>(
+    by: &mut Deploying<'_, D>,
     app: &App,
-    crew: &Commands<'_>,
+    crew: &impl Crew,
     env: &Env,
 ) -> Result<(Debt, Option<Resumed>)> {
     let began = Instant::now();
@@ -146,18 +159,20 @@ fn decided(job: &Job<'_>, known: Option<&Record>) -> Result<Option<Outcome>> {
 
 /// Makes a landed release live that no event will come for again: after `unhold`, or a change of
 /// configuration.
-pub fn activate_landed(
-    site: &mut Site<Kernel>,
+pub fn activate_landed<D: Disk>(
+    site: &mut Site<D>,
     app: &App,
     landed: &Record,
+    crew: &impl Crew,
     env: &Env,
 ) -> Result<Outcome> {
     let began = Instant::now();
-    let mut by = site.deploying(Duration::ZERO, &Who::me(env.command, None)?)?;
-    let crew = Commands::of(app, env.command);
-    let (debt, resumed) = recover(&mut by, app, &crew, env)?;
-    resumed.into_iter().for_each(|resumed| tell_resumed(app, resumed, None, env));
-    let mut turn = Turn { by: &mut by, app, env, began, debt };
+    let mut by = site.deploying(Duration::ZERO, &crew.me()?)?;
+    let (debt, resumed) = recover(&mut by, app, crew, env)?;
+    if let Some(resumed) = resumed {
+        tell_resumed(by.site().disk(), app, resumed, None, env);
+    }
+    let mut turn = Turn { by: &mut by, app, crew, env, began, debt };
     let outcome = turn.switch(landed);
     turn.finish();
     outcome

@@ -6,7 +6,7 @@
 
 use super::{
     Job,
-    land::{manifest_of, manifest_path, manifests},
+    fill::{manifest_of, manifest_path, manifests},
 };
 use crate::{
     check::{self, Subject},

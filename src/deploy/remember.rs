@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::{
-    disk::Kernel,
+    disk::Disk,
     error::{Error, Lasts},
     release::{Record, State, Unix, Wait},
     store::Deploying,
@@ -15,8 +15,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Writes down a failure before the commit, so that it is neither forgotten nor tried again at once.
-pub(super) fn failure(
-    by: &Deploying<'_, Kernel>,
+pub(super) fn failure<D: Disk>(
+    by: &Deploying<'_, D>,
     job: &Job<'_>,
     known: Option<&Record>,
     error: &Error,

@@ -38,18 +38,27 @@ impl fmt::Display for Subject<'_> {
     }
 }
 
-/// Tells everybody how a deploy ended, and passes the result on.
+/// Tells everybody how a deploy ended, and passes the result on. Without a root that can be opened
+/// there is no history to write.
 pub fn tell(
     job: &Subject<'_>,
     outcome: Result<Outcome>,
     rtorrent: Option<&Client>,
     env: &Env,
 ) -> Result<Outcome> {
-    match &outcome {
-        Ok(Outcome::Already(_)) => {}
-        Err(error) if error.lasts == Lasts::Known => {}
-        Ok(done) => remember(job, done.word(), from_of(done), note_of(done), env),
-        Err(error) => remember(job, "failed", None, Some(error.to_string()), env),
+    tell_in(Kernel::open(&job.app.root).ok().as_ref(), job, outcome, rtorrent, env)
+}
+
+/// The same where the root is open already.
+pub fn tell_in<D: Disk>(
+    disk: Option<&D>,
+    job: &Subject<'_>,
+    outcome: Result<Outcome>,
+    rtorrent: Option<&Client>,
+    env: &Env,
+) -> Result<Outcome> {
+    if let (Some(disk), Some(entry)) = (disk, entry(job, &outcome, env)) {
+        add(disk, &entry);
     }
     let (level, line) = match &outcome {
         Ok(done) => (level_of(done), with_fields(Line::new(sentence(job, done)), done)),
@@ -72,11 +81,17 @@ pub fn tell(
 }
 
 /// Tells how a trial ended that an earlier run began.
-pub fn tell_resumed(app: &App, resumed: Resumed, rtorrent: Option<&Client>, env: &Env) {
+pub fn tell_resumed<D: Disk>(
+    disk: &D,
+    app: &App,
+    resumed: Resumed,
+    rtorrent: Option<&Client>,
+    env: &Env,
+) {
     let Resumed { trial, outcome } = resumed;
     let subject = Subject { app, version: &trial.version, hash: trial.key.info_hash() };
     // What is told is no error.
-    let _ = tell(&subject, Ok(outcome), rtorrent, env);
+    let _ = tell_in(Some(disk), &subject, Ok(outcome), rtorrent, env);
 }
 
 /// Tells of an app that could not be worked on at all.
@@ -159,8 +174,15 @@ fn show(job: &Subject<'_>, outcome: &Result<Outcome>, rtorrent: &Client, now: Un
     }
 }
 
-fn remember(job: &Subject<'_>, event: &str, from: Option<String>, note: Option<String>, env: &Env) {
-    let entry = Entry {
+/// The line of history, if the outcome is worth one.
+fn entry(job: &Subject<'_>, outcome: &Result<Outcome>, env: &Env) -> Option<Entry> {
+    let (event, from, note) = match outcome {
+        Ok(Outcome::Already(_)) => return None,
+        Err(error) if error.lasts == Lasts::Known => return None,
+        Ok(done) => (done.word(), from_of(done), note_of(done)),
+        Err(error) => ("failed", None, Some(error.to_string())),
+    };
+    Some(Entry {
         at: env.now,
         event: event.to_owned(),
         version: Some(job.version.to_string()),
@@ -168,10 +190,7 @@ fn remember(job: &Subject<'_>, event: &str, from: Option<String>, note: Option<S
         hash: job.hash.map(|h| h.to_string()),
         by: env.command.to_owned(),
         note,
-    };
-    if let Ok(disk) = Kernel::open(&job.app.root) {
-        add(&disk, &entry);
-    }
+    })
 }
 
 /// A log that cannot be written never fails what it tells of.

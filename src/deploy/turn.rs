@@ -1,29 +1,31 @@
 //! One turn at an app: the deploy lock held, from the end of recovery to the last command.
 
-use super::{Env, Job, Outcome, Source, Took, decided, land, preflight, remember};
+use super::{Env, Job, Lander, Outcome, Source, Took, decided, land, remember};
 use crate::{
     choose::{self, Decision, Rules, Stay},
     config::App,
-    disk::Kernel,
+    disk::Disk,
     error::{Error, Exit, Result, quoted},
     release::{Record, State, Version},
-    settle::{self, Commands, Debt},
+    settle::{self, Crew, Debt},
     store::{Both, CURRENT, Current, Deploying, Seen},
     switch::{self, Trial},
 };
 use std::time::Instant;
 
 /// The holder of the deploy lock at work.
-pub(super) struct Turn<'t, 's> {
-    pub(super) by: &'t mut Deploying<'s, Kernel>,
+pub(super) struct Turn<'t, 's, D: Disk, C> {
+    pub(super) by: &'t mut Deploying<'s, D>,
     pub(super) app: &'t App,
+    /// Who runs the commands, and fills the stage where there is one to be filled.
+    pub(super) crew: &'t C,
     pub(super) env: &'t Env,
     pub(super) began: Instant,
     /// What is owed of `activated`.
     pub(super) debt: Debt,
 }
 
-impl Turn<'_, '_> {
+impl<D: Disk, L: Lander<D>> Turn<'_, '_, D, L> {
     /// The deploy itself, when nothing of an earlier one is left.
     pub(super) fn deploy(&mut self, job: &Job<'_>, source: &Source<'_>) -> Result<Outcome> {
         // Only what is read under the lock counts.
@@ -59,8 +61,9 @@ impl Turn<'_, '_> {
         if passed_over(self.by, job, &candidate, self.env)? {
             return Ok(Outcome::Superseded);
         }
-        preflight::check(self.by.site().disk(), &self.by.site().look()?, job)?;
-        let landing = land::land(self.by, job, candidate, source, self.env)?;
+        let site = self.by.site();
+        let payload = self.crew.open(site.disk(), &site.look()?, job, &source.payload)?;
+        let landing = land::land(self.by, self.crew, job, payload, candidate, self.env)?;
         let mut lock = switch::begin(self.by, self.env.now)?;
         let switching = Instant::now();
         switch::commit(&mut lock, landing.stage, &landing.record)?;
@@ -69,7 +72,9 @@ impl Turn<'_, '_> {
         drop(lock);
         self.settle(trial, landing.notes, switching)
     }
+}
 
+impl<D: Disk, C: Crew> Turn<'_, '_, D, C> {
     /// Makes a landed release live, or says why it stays.
     pub(super) fn switch(&mut self, landed: &Record) -> Result<Outcome> {
         let mut lock = switch::begin(self.by, self.env.now)?;
@@ -91,22 +96,20 @@ impl Turn<'_, '_> {
             Ok(trial) => trial,
             Err(stay) => return Ok(Outcome::Landed { stay, notes }),
         };
-        let crew = Commands::of(self.app, self.env.command);
-        let settled = settle::try_out(self.by, &crew, &mut self.debt, trial, self.env.now)?;
+        let settled = settle::try_out(self.by, self.crew, &mut self.debt, trial, self.env.now)?;
         Ok(Outcome::of(settled, notes, Took { all: self.began.elapsed(), switch }))
     }
 
     /// Pays what is still owed; that it cannot be paid now changes nothing about what was decided.
     pub(super) fn finish(self) {
-        let crew = Commands::of(self.app, self.env.command);
-        if let Err(error) = settle::finish(self.by, &crew, self.debt) {
+        if let Err(error) = settle::finish(self.by, self.crew, self.debt) {
             log::error!("{error}; `activated` is owed still, and the next sweep runs it");
         }
     }
 }
 
 /// A record whose directory stands: it landed, and was not decided about.
-fn resumable(by: &mut Deploying<'_, Kernel>, job: &Job<'_>) -> Result<Option<Record>> {
+fn resumable<D: Disk>(by: &Deploying<'_, D>, job: &Job<'_>) -> Result<Option<Record>> {
     let seen = by.site().look()?;
     seen.readable()?;
     let open = |r: &&Record| r.state == State::Open && seen.stands(&r.version);
@@ -114,8 +117,8 @@ fn resumable(by: &mut Deploying<'_, Kernel>, job: &Job<'_>) -> Result<Option<Rec
 }
 
 /// Older than a good live release and beyond `keep`: not worth reading.
-fn passed_over(
-    by: &mut Deploying<'_, Kernel>,
+fn passed_over<D: Disk>(
+    by: &mut Deploying<'_, D>,
     job: &Job<'_>,
     candidate: &Record,
     env: &Env,
@@ -130,8 +133,8 @@ fn passed_over(
 }
 
 /// Decides, and makes the release live on trial or says why not.
-fn activate(
-    lock: &mut Both<'_, Kernel>,
+fn activate<D: Disk>(
+    lock: &mut Both<'_, D>,
     app: &App,
     landed: &Record,
     env: &Env,

@@ -6,7 +6,7 @@ mod downloads;
 
 use crate::{
     config::{App, Downloads},
-    disk::{Disk, Kernel},
+    disk::Disk,
     error::Result,
     prune::{self, Keep},
     release::{Record, Unix},
@@ -28,8 +28,8 @@ pub struct Seeding<'a> {
 }
 
 /// Removes what is not kept, and tells of it.
-pub fn tidy(
-    by: &mut Deploying<'_, Kernel>,
+pub fn tidy<D: Disk>(
+    by: &mut Deploying<'_, D>,
     app: &App,
     seeding: Option<Seeding<'_>>,
     now: Unix,
@@ -47,8 +47,8 @@ pub fn tidy(
 }
 
 /// Removes the releases that `keep` does not retain: one line of log and of history for each.
-pub fn releases(
-    by: &mut Deploying<'_, Kernel>,
+pub fn releases<D: Disk>(
+    by: &mut Deploying<'_, D>,
     app: &App,
     keep: &Keep,
     now: Unix,
@@ -78,8 +78,8 @@ fn note<D: Disk>(disk: &D, pruned: &Record, now: Unix) {
     }
 }
 
-fn of_gone_releases(
-    by: &Deploying<'_, Kernel>,
+fn of_gone_releases<D: Disk>(
+    by: &Deploying<'_, D>,
     app: &App,
     seeding: Seeding<'_>,
     now: Unix,
