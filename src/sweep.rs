@@ -398,3 +398,6 @@ fn is_due(seen: &Seen, found: &Found<'_>, now: Unix) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,8 @@ pub fn deploy_into<D: Disk>(
 ) -> Result<Outcome> {
     let began = Instant::now();
     if let Some(done) = decided(job, site.record(job.hash)?.as_ref())? {
+        // It may be the work of a process that was killed just before it was durable.
+        site.sync_records()?;
         return Ok(done);
     }
     let wait = env.lock_wait.unwrap_or(job.app.lock_wait);

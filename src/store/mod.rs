@@ -75,6 +75,11 @@ impl<D: Disk> Site<D> {
         Ok(seen::read_record(&*self.disk, Key::Torrent(hash))?.transpose()?)
     }
 
+    /// Makes the records durable that can be seen now: for whoever answers by one without a lock.
+    pub fn sync_records(&self) -> Result<()> {
+        self.disk.fsync(RECORDS)
+    }
+
     /// Makes Seedship's directories where they are missing. They are made durable by whoever
     /// takes the switch lock next.
     fn furnish(&self) -> Result<()> {

@@ -11,9 +11,6 @@ mod link;
 mod mark;
 mod recover;
 
-#[cfg(test)]
-mod tests;
-
 pub use adopt::{adopt_directory, adopt_link};
 pub use link::{swap_link, swap_link_by_rename};
 pub use mark::{Leave, carry_out_mark, close_finished_marks, leave};

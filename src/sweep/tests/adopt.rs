@@ -2,7 +2,6 @@
 
 use super::world::{Came, World, version};
 use crate::{
-    choose::Stay,
     disk::{Disk, Kind, memory::Journal},
     error::Exit,
     operate::Done,
@@ -13,7 +12,7 @@ use crate::{
 fn world(current: impl Fn(&crate::disk::memory::Memory)) -> World {
     let world = World::new(Journal::Whole);
     world.disk.by_hand(|d| current(d));
-    assert_eq!(world.land("1").unwrap(), Came::Stays(Stay::Foreign));
+    assert_eq!(world.land("1").unwrap_err().exit, Exit::NotOurs);
     world.pass(60);
     world
 }

@@ -1,18 +1,19 @@
 //! Rules of rollback, activate, prune and hold, one by one.
 
-use super::world::{APP, Came, LINGER, World, hash, key, version};
+use super::world::{APP, Came, LINGER, World, hash, key, locked, version};
 use crate::{
     choose::Stay,
-    disk::{Disk, memory::Journal},
+    deploy,
+    disk::{Disk, Kind, memory::Journal},
     error::Exit,
     operate::{self, Done, Rollback},
     prune,
-    release::{By, Key, Mark, Record, State, Target, Unix, Wait},
-    settle::{self, Debt},
+    release::{By, Mark, Record, State, Target, Unix, Wait},
+    settle::Crew,
     store::{CURRENT, Current, PREVIOUS, RECORDS, Stage},
-    switch::{self, Verdict},
+    switch,
 };
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 fn world(versions: &[&str]) -> World {
     let world = World::new(Journal::Whole);
@@ -72,7 +73,7 @@ fn what_was_live_binds_also_when_it_is_pruned() {
 #[test]
 fn a_first_release_that_failed_does_not_bar_an_older_one() {
     let world = world(&[]);
-    world.failing.borrow_mut().insert("2".into());
+    world.fails("2");
     assert_eq!(world.land("2").unwrap(), Came::Returned);
     assert_eq!(world.live(), None);
     assert_eq!(world.land("1").unwrap(), Came::Live);
@@ -81,37 +82,28 @@ fn a_first_release_that_failed_does_not_bar_an_older_one() {
 
 #[test]
 fn a_release_on_trial_that_an_operator_leaves_is_bad_whatever_its_check_says() {
-    let keep_good = Rollback { to: None, keep_good: true };
-    for (how, fails) in [(0, true), (0, false), (1, false), (2, false)] {
+    let keep_good = |world: &World| {
+        let how = Rollback { to: None, keep_good: true };
+        operate::rollback(&mut world.site(), APP, &how, &world.operator()).unwrap();
+    };
+    let ways: [fn(&World); 3] = [
+        |world| drop(world.rollback().unwrap()),
+        |world| drop(world.activate("1").unwrap()),
+        keep_good,
+    ];
+    for (way, fails) in [(0, true), (0, false), (1, false), (2, false)] {
         let world = world(&["1"]);
-        let mut site = world.site();
-        let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
-        let stage = Stage::create(&by, hash("2"), 0).unwrap();
-        world.disk.write(&format!("{}/index", stage.path()), b"2").unwrap();
-        let record = Record::open(key("2"), version("2"), world.now());
-        by.write_uncommitted(&record).unwrap();
-        let stage = stage.settle(&by).unwrap();
-        let mut lock = switch::begin(&mut by, world.now()).unwrap();
-        switch::commit(&mut lock, stage, &record).unwrap();
-        let trial = world.decide(&mut lock, &record).unwrap().unwrap();
-        drop(lock);
-        match how {
-            0 => drop(world.rollback().unwrap()),
-            1 => drop(world.activate("1").unwrap()),
-            _ => {
-                let who = world.operator();
-                operate::rollback(&mut world.site(), APP, &keep_good, &who).unwrap();
+        *locked(&world.in_check) = Some(Box::new(move |world| {
+            ways[way](world);
+            if fails {
+                world.fails("2");
             }
-        }
-        let before = world.shown();
-        if fails {
-            world.failing.borrow_mut().insert("2".into());
-        }
-        let mut debt = Debt::default();
-        let settled = settle::try_out(&mut by, &world, &mut debt, trial, world.now()).unwrap();
-        assert_eq!(settled.verdict, Verdict::Overruled);
-        assert_eq!(world.shown(), before, "its deploy leaves everything alone");
-        assert_eq!((live(&world).as_str(), world.state("2")), ("1", "bad"));
+        }));
+        assert_eq!(world.land("2").unwrap(), Came::Overruled);
+        assert_eq!((live(&world).as_str(), world.state("2")), ("1", "bad"), "{}", world.shown());
+        world.sweep().unwrap();
+        world.assert_settled("overruled");
+        assert_eq!((live(&world).as_str(), world.state("2")), ("1", "bad"), "{}", world.shown());
     }
 }
 
@@ -119,17 +111,17 @@ fn a_release_on_trial_that_an_operator_leaves_is_bad_whatever_its_check_says() {
 fn what_could_not_be_started_stays_owed() {
     let world = world(&["1"]);
     // Once for the trial, once at the end of its deploy.
-    world.stuck.set(2);
+    world.stuck.store(2, Relaxed);
     assert_eq!(world.land("2").unwrap_err().exit, Exit::Io);
     assert_eq!((live(&world).as_str(), world.state("2")), ("2", "trying"));
-    assert_eq!(world.ran.borrow().last().unwrap(), "1");
+    assert_eq!(world.ran_last().unwrap(), "1");
     world.sweep().unwrap();
     assert_eq!((live(&world).as_str(), world.state("2")), ("2", "good"));
     world.assert_settled("swept");
     // An operator's, too, and his command did what it says.
-    world.stuck.set(1);
+    world.stuck.store(1, Relaxed);
     world.rollback().unwrap();
-    assert_eq!((live(&world).as_str(), world.ran.borrow().last().unwrap().as_str()), ("1", "2"));
+    assert_eq!((live(&world).as_str(), world.ran_last().unwrap().as_str()), ("1", "2"));
     world.sweep().unwrap();
     world.assert_settled("swept again");
 }
@@ -143,7 +135,7 @@ fn a_rollback_right_after_a_killed_activate_goes_to_what_that_left() {
         world.disk.die_at(step);
         let told = world.activate("1");
         let killed = world.disk.is_dead();
-        world.disk.reboot(None);
+        world.reboot(None);
         if live(&world) == "1" {
             switched += usize::from(killed);
             world.rollback().unwrap();
@@ -173,9 +165,10 @@ fn a_deploy_decides_by_the_record_as_an_operator_left_it() {
     world.activate("2").unwrap();
     world.rollback().unwrap();
     world.unhold().unwrap();
-    let mut site = world.site();
-    let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
-    let came = world.activate_landed(&mut by, &mut Debt::default(), &remembered).unwrap();
+    let (process, mut site) = (world.process(), world.site());
+    let came =
+        deploy::activate_landed(&mut site, &world.app, &remembered, &process, &process.env());
+    let came = Came::from(came.unwrap());
     assert_eq!(came, Came::Stays(Stay::Decided("bad")));
     assert_eq!(live(&world), "1");
 }
@@ -185,8 +178,8 @@ fn a_deploy_finishes_what_a_killed_operator_decided_before_it_decides() {
     let world = world(&["1", "2", "3"]);
     let mark = Mark { to: Target::Release(version("1")), by: By::Activate };
     write(&world, Record { leave: Some(mark), ..world.record("3").unwrap() });
-    let mut site = world.site();
-    let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
+    let (process, mut site) = (world.process(), world.site());
+    let mut by = site.deploying(Duration::ZERO, &process.me().unwrap()).unwrap();
     let lock = switch::begin(&mut by, world.now()).unwrap();
     assert_eq!(lock.seen().live_target(), Some(Target::Release(version("1"))));
     assert!(lock.seen().records.iter().all(|r| r.leave.is_none()));
@@ -353,32 +346,31 @@ fn while_current_is_another_tools_nothing_is_pruned() {
     });
     assert!(matches!(world.seen().current, Current::Foreign(_)));
     assert_eq!(world.prune().unwrap(), Vec::<String>::new());
-    assert!(prune::dispensable(&world.seen(), &world.keep, world.now()).is_empty());
+    assert!(prune::dispensable(&world.seen(), &world.keep(), world.now()).is_empty());
 }
 
 #[test]
 fn a_name_that_was_taken_meanwhile_is_not_replaced_nor_landed() {
     let world = world(&["1"]);
-    let mut site = world.site();
-    let mut by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
-    let stage = Stage::create(&by, hash("2"), 0).unwrap();
-    let path = stage.path().to_owned();
-    assert!(Stage::create(&by, hash("2"), 0).is_err(), "a stage is nobody else's");
-    let record = Record::open(key("2"), version("2"), world.now());
-    by.write_uncommitted(&record).unwrap();
-    let stage = stage.settle(&by).unwrap();
-    overwrite_directory(&world, "2");
-    let mut lock = switch::begin(&mut by, world.now()).unwrap();
-    assert_eq!(switch::commit(&mut lock, stage, &record).unwrap_err().exit, Exit::Payload);
-    drop(lock);
-    drop(by);
-    assert_eq!((world.state("2"), world.disk.kind(&path).unwrap()), ("none", None));
+    *locked(&world.in_stage) = Some(Box::new(|world| overwrite_directory(world, "2")));
+    assert_eq!(world.land("2").unwrap_err().exit, Exit::Payload);
     assert_eq!(world.disk.read("releases/2/index").unwrap().unwrap(), b"mine");
+    assert_eq!(world.disk.list("releases").unwrap(), ["1", "2"], "its stage is gone");
+    assert_eq!(world.state("2"), "refused");
     world.recover();
     assert_eq!(live(&world), "1");
     // The version is somebody's also for another info hash.
-    let other = Record::open(Key::Torrent(hash("x")), version("1"), world.now());
-    assert_eq!(world.land_as("1", &other).unwrap_err().exit, Exit::Payload);
+    assert_eq!(world.process().land("1", 1).unwrap_err().exit, Exit::Payload);
+}
+
+#[test]
+fn a_stage_is_nobody_elses() {
+    let world = world(&[]);
+    let (process, mut site) = (world.process(), world.site());
+    let by = site.deploying(Duration::ZERO, &process.me().unwrap()).unwrap();
+    let stage = Stage::create(&by, hash("2"), 0).unwrap();
+    assert!(Stage::create(&by, hash("2"), 0).is_err());
+    assert_eq!(world.disk.kind(stage.path()).unwrap(), Some(Kind::Directory));
 }
 
 fn overwrite_directory(world: &World, name: &str) {
@@ -394,7 +386,7 @@ fn only_who_may_begins_a_trial_or_writes_what_was_committed() {
     let mut site = world.site();
     let record = Record { state: State::Trying, ..world.record("1").unwrap() };
     assert_eq!(site.switching().unwrap().write(record.clone()).unwrap_err().exit, Exit::Bug);
-    let by = site.deploying(Duration::ZERO, &world.starts()).unwrap();
+    let by = site.deploying(Duration::ZERO, &world.process().me().unwrap()).unwrap();
     assert_eq!(by.write_uncommitted(&record).unwrap_err().exit, Exit::Bug);
     assert_eq!(world.state("1"), "good");
 }
@@ -434,7 +426,7 @@ fn without_its_own_directory_the_site_stays_and_a_named_rollback_works() {
     let missing = world.rollback().unwrap_err();
     assert_eq!(missing.exit, Exit::NotFound);
     assert!(missing.hint.unwrap().contains('1'));
-    assert_eq!(world.land("3").unwrap(), Came::Stays(Stay::Foreign));
+    assert_eq!(world.land("3").unwrap_err().exit, Exit::NotOurs);
     assert_eq!(live(&world), "2");
     world.rollback_to("1").unwrap();
     assert_eq!(live(&world), "1");
