@@ -3,6 +3,11 @@
 //! parks until it is killed (no destructor runs, as after a power cut) or until `<name>.go` is
 //! there, for what a test does to it meanwhile. In every other build this is nothing at all.
 
+/// Where a process that parks writes so, for whatever confines it; `None` in every other build.
+pub fn place() -> Option<std::ffi::OsString> {
+    std::env::var_os("SEEDSHIP_CHECKPOINTS").filter(|_| cfg!(feature = "checkpoints"))
+}
+
 /// Marks a point between two durable steps.
 #[cfg(not(feature = "checkpoints"))]
 #[inline(always)]
@@ -11,7 +16,7 @@ pub fn reach(_name: &str) {}
 /// Marks a point between two durable steps; parks if the test asks for it.
 #[cfg(feature = "checkpoints")]
 pub fn reach(name: &str) {
-    let Some(dir) = std::env::var_os("SEEDSHIP_CHECKPOINTS") else { return };
+    let Some(dir) = place() else { return };
     let asked = std::path::Path::new(&dir).join(name);
     if !asked.exists() {
         return;

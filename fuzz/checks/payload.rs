@@ -1,6 +1,6 @@
 //! What must hold for any bytes that are unpacked as a payload of one file.
 
-use metainfo::{Authentic, Metainfo, create::Draft};
+use metainfo::{Authentic, File, Metainfo, create::Draft};
 use seedship::{
     config::{Case, Limits, Mode},
     error::Exit,
@@ -9,7 +9,12 @@ use seedship::{
     unpack::{self, Plan},
     verify::Payload,
 };
-use std::{fs, os::fd::AsFd, path::Path};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::{fd::AsFd, unix::ffi::OsStrExt},
+    path::Path,
+};
 
 /// Small, so that nothing of what is found costs much.
 const LIMITS: Limits = Limits {
@@ -23,19 +28,46 @@ const LIMITS: Limits = Limits {
     zip_entries: 100,
 };
 
-/// Unpacks the bytes under a name that says what they are: they are refused for good, or become a
-/// release of which every entry is listed. Nothing is made outside the stage. Tells which.
-pub(crate) fn check(name: &str, bytes: &[u8]) -> bool {
+/// Unpacks the bytes under a name that says what they are. Tells whether they were accepted.
+#[allow(dead_code, reason = "not every target has one file")]
+pub(crate) fn check(name: impl AsRef<[u8]>, bytes: &[u8]) -> bool {
+    let name = name.as_ref();
+    let draft = Draft::single(name, bytes.len() as u64).piece_length(16 << 10);
+    let torrent = draft.torrent(&draft.hash(|_| Ok(bytes)).unwrap());
+    let Ok(torrent) = torrent else { return false };
+    unpacked(&torrent, |payload| fs::write(payload.join(OsStr::from_bytes(name)), bytes).is_ok())
+}
+
+/// The same for a torrent of these files, which may not be one at all.
+#[allow(dead_code, reason = "not every target has many files")]
+pub(crate) fn check_files(files: &[(File, Vec<u8>)]) -> bool {
+    let listed = files.iter().map(|(file, _)| file.clone()).collect();
+    let draft = Draft::directory("site", listed).piece_length(16 << 10);
+    let mut contents = files.iter().filter(|(f, _)| f.length > 0 && !f.attr.padding);
+    let pieces = draft.hash(|_| Ok(&contents.next().unwrap().1[..]));
+    let Ok(torrent) = draft.torrent(&pieces.unwrap()) else { return false };
+    unpacked(&torrent, |payload| {
+        files.iter().filter(|(f, _)| f.length > 0 && !f.attr.padding).all(|(file, bytes)| {
+            let path = payload.join(OsStr::from_bytes(&file.path.join(&b'/')));
+            fs::create_dir_all(path.parent().unwrap()).is_ok() && fs::write(path, bytes).is_ok()
+        })
+    })
+}
+
+/// Unpacks a payload that `lay` puts into its directory, if it can lie there at all. It is refused
+/// for good, or becomes a release of which every entry is listed. Nothing is made outside the stage.
+fn unpacked(torrent: &[u8], lay: impl FnOnce(&Path) -> bool) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let at = |path: &str| dir.path().join(path);
     for made in ["payload", "private", "releases/stage"] {
         fs::create_dir_all(at(made)).unwrap();
     }
-    fs::write(at("payload").join(name), bytes).unwrap();
-    let draft = Draft::single(name, bytes.len() as u64).piece_length(16 << 10);
-    let torrent = draft.torrent(&draft.hash(|_| Ok(bytes)).unwrap()).unwrap();
-    let hash = Metainfo::parse(&torrent).unwrap().info_hash();
-    let torrent = Authentic::check(&torrent, hash).unwrap();
+    if !lay(&at("payload")) {
+        return false;
+    }
+    let hash = Metainfo::parse(torrent).unwrap().info_hash();
+    let torrent = Authentic::check(torrent, hash).unwrap();
+    let before = fs::read_dir(at("payload")).unwrap().count();
 
     let [stage, private] = ["releases/stage", "private"].map(|d| fs::File::open(at(d)).unwrap());
     let plan = Plan {
@@ -52,7 +84,7 @@ pub(crate) fn check(name: &str, bytes: &[u8]) -> bool {
     let payload = Payload::open(&torrent, &at("payload")).unwrap();
     let done = unpack::unpack(payload, stage.as_fd(), private.as_fd(), &plan, &mut manifest);
     let around = ["payload", "private", "releases"].map(|d| fs::read_dir(at(d)).unwrap().count());
-    assert_eq!(around, [1, 0, 1], "something was made outside the stage");
+    assert_eq!(around, [before, 0, 1], "something was made outside the stage");
     match &done {
         Ok(_) => {
             let (b3, tree) = manifest.finish().unwrap();

@@ -73,7 +73,7 @@ impl<'a, W: Write> Building<'a, W> {
         Ok(Self {
             plan,
             budget: Budget::new(plan.limits, input),
-            tree: Tree::new(stage, Modes::new(plan.mode, plan.group)),
+            tree: Tree::new(stage, Modes::new(plan.mode, plan.group))?,
             twins: (plan.case == Case::Refuse).then(Twins::new),
             times: Times::new(private)?,
             manifest,

@@ -9,10 +9,7 @@
 //! Nothing in the stage is trusted here: the commands of the release ran in it. It is walked beneath
 //! its descriptor, one component at a time, without following a link.
 
-use super::{
-    plan::Plan,
-    tree::{DIRECTORY, Modes},
-};
+use super::{beneath::DIRECTORY, plan::Plan, tree::Modes};
 use crate::{
     error::{Context, Error, Exit, Result, escaped},
     manifest::{self, Entry, Kind},

@@ -2,15 +2,19 @@
 //!
 //! Crates parse headers and streams; every decision and every write is made here. What an archive
 //! may not do is refused as a whole (65): nothing is skipped, repaired or renamed, because two
-//! programs would repair it differently. Nothing is ever made outside the stage: see [`tree`].
+//! programs would repair it differently. Nothing is ever made outside the stage: every entry is
+//! resolved beneath it ([`tree`], [`beneath`]), and where the kernel has Landlock the thread that
+//! works could not reach anything else ([`confine`]).
 //!
 //! After a crash or a refusal the stage holds part of a release. It is worth nothing and its owner
 //! removes it; whatever stands in the unnamed files of [`private`] is gone with the process. A
 //! stage that was filled without an error is complete but not durable: syncing it is the caller's.
 
+mod beneath;
 mod budget;
 mod building;
 mod changed;
+mod confine;
 mod decode;
 mod directory;
 mod entry;
@@ -27,6 +31,7 @@ mod zstd;
 
 pub use building::Contents;
 pub use changed::{Before, Totals};
+pub use confine::{Confinement, confinement};
 pub use kind::{Compression, Kind};
 pub use plan::Plan;
 #[cfg(test)]
@@ -56,7 +61,7 @@ use std::{
 /// damaged stream that matches its hashes, a limit, something `must_exist` names and is not there.
 /// A payload that is not what its torrent says is 75; the disk's own failures are 74 and 77. The
 /// stage is then to be removed.
-pub fn unpack<W: Write>(
+pub fn unpack<W: Write + Send>(
     payload: Payload<'_>,
     stage: BorrowedFd<'_>,
     private: BorrowedFd<'_>,
@@ -69,11 +74,13 @@ pub fn unpack<W: Write>(
     match kind {
         Kind::Tar(compression) => payload.stream(|bytes| {
             agree(kind, torrent, bytes)?;
-            let name = torrent.name();
-            let memory = Memory::new(name, plan.limits.memory);
-            let stream = decode(compression, bytes, memory).map_err(|e| told(e, name))?;
-            let mut stream = building.budget.meter(stream, name);
-            tar::unpack(&mut stream, name, &mut building)
+            confine::within(stage, || {
+                let name = torrent.name();
+                let memory = Memory::new(name, plan.limits.memory);
+                let stream = decode(compression, bytes, memory).map_err(|e| told(e, name))?;
+                let mut stream = building.budget.meter(stream, name);
+                tar::unpack(&mut stream, name, &mut building)
+            })
         })?,
         Kind::Zip => {
             let mut copy = private::unnamed(private)?;
@@ -81,14 +88,18 @@ pub fn unpack<W: Write>(
                 agree(kind, torrent, bytes)?;
                 zip::copy(bytes, &mut copy, torrent.name())
             })?;
-            zip::unpack(copy, torrent.name(), plan.limits, &mut building)?;
+            confine::within(stage, || {
+                zip::unpack(copy, torrent.name(), plan.limits, &mut building)
+            })?;
         }
-        Kind::Directory => {
-            payload.stream(|bytes| directory::unpack(torrent, bytes, &mut building))?;
-        }
-        Kind::Plain => payload.stream(|bytes| directory::plain(torrent, bytes, &mut building))?,
+        Kind::Directory => payload.stream(|bytes| {
+            confine::within(stage, || directory::unpack(torrent, bytes, &mut building))
+        })?,
+        Kind::Plain => payload.stream(|bytes| {
+            confine::within(stage, || directory::plain(torrent, bytes, &mut building))
+        })?,
     }
-    building.finish()
+    confine::within(stage, || building.finish())
 }
 
 /// Holds the first bytes against the name.

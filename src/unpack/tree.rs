@@ -1,12 +1,17 @@
 //! The stage's directories and what is made in them.
 //!
-//! Every directory is opened one component at a time, beneath its parent's descriptor and without
-//! following a link, so nothing can be made outside the stage whatever an archive planted there
-//! before. The descriptors along the path of the last entry stay open: archives list a directory's
-//! entries in a row, and each of them then costs no look-up at all.
+//! Every directory is opened beneath its parent's descriptor without following anything
+//! ([`Beneath`]), so nothing can be made outside the stage whatever an archive planted there before,
+//! or somebody mounted. The descriptors along the path of the last entry stay open: archives list a
+//! directory's entries in a row, and each of them then costs no look-up at all.
 
-use super::{entry::Time, plan::Mode, refuse};
-use crate::error::{Context, Error, Result};
+use super::{
+    beneath::{Beneath, DIRECTORY, parts},
+    entry::Time,
+    plan::Mode,
+    refuse,
+};
+use crate::error::{Context, Error, Exit, Result, quoted};
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, openat},
@@ -19,14 +24,11 @@ use std::{
     path::Path,
 };
 
-/// How a directory is opened.
-pub(super) const DIRECTORY: OFlag =
-    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
-
 /// The stage while it is filled.
 #[derive(Debug)]
 pub(super) struct Tree<'a> {
     root: BorrowedFd<'a>,
+    beneath: Beneath,
     /// The directories from the root to the one used last, by name.
     open: Vec<(String, OwnedFd)>,
     modes: Modes,
@@ -59,8 +61,9 @@ impl Modes {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(root: BorrowedFd<'a>, modes: Modes) -> Self {
-        Self { root, open: Vec::new(), modes }
+    pub(super) fn new(root: BorrowedFd<'a>, modes: Modes) -> Result<Self> {
+        let beneath = Beneath::of(root).on("look at", "the stage")?;
+        Ok(Self { root, beneath, open: Vec::new(), modes })
     }
 
     pub(super) fn modes(&self) -> Modes {
@@ -74,14 +77,13 @@ impl<'a> Tree<'a> {
         path: &str,
         mut made: impl FnMut(&str) -> Result<()>,
     ) -> Result<BorrowedFd<'_>> {
-        let parts = || path.split('/').filter(|part| !part.is_empty());
-        let same = self.open.iter().zip(parts()).take_while(|((name, _), part)| name == part);
+        let same = self.open.iter().zip(parts(path)).take_while(|((name, _), part)| name == part);
         let same = same.count();
         self.open.truncate(same);
-        for part in parts().skip(same) {
+        for part in parts(path).skip(same) {
             let end = self.open.iter().map(|(name, _)| name.len() + 1).sum::<usize>() + part.len();
             let (at, so_far) = (self.last(), &path[..end.min(path.len())]);
-            let found = match openat(at, part, DIRECTORY, stat::Mode::empty()) {
+            let found = match self.beneath.open(at, part, DIRECTORY) {
                 Err(Errno::ENOENT) => {
                     let new = self.make(at, part).on("make", so_far)?;
                     made(so_far)?;
@@ -91,6 +93,7 @@ impl<'a> Tree<'a> {
                     let cause = "a link or a file of the same payload stands in its place";
                     return Err(refuse(so_far.as_bytes(), cause));
                 }
+                Err(Errno::EXDEV) => return Err(mounted(so_far)),
                 found => found.on("open", so_far)?,
             };
             self.open.push((part.to_owned(), found));
@@ -104,7 +107,7 @@ impl<'a> Tree<'a> {
 
     fn make(&self, at: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
         mkdirat(at, name, stat::Mode::S_IRWXU)?;
-        let new = openat(at, name, DIRECTORY, stat::Mode::empty())?;
+        let new = self.beneath.open(at, name, DIRECTORY)?;
         self.finish(&new, self.modes.directory)?;
         Ok(new)
     }
@@ -141,12 +144,9 @@ impl<'a> Tree<'a> {
     /// way.
     pub(super) fn find(&self, directory: &str, name: &str) -> nix::Result<Option<(OwnedFd, File)>> {
         let walk = || {
-            let mut at = openat(self.root, ".", DIRECTORY, stat::Mode::empty())?;
-            for part in directory.split('/').filter(|part| !part.is_empty()) {
-                at = openat(&at, part, DIRECTORY, stat::Mode::empty())?;
-            }
+            let at = self.beneath.open(self.root, directory, DIRECTORY)?;
             let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            let file = openat(&at, name, flags, stat::Mode::empty())?;
+            let file = self.beneath.open(at.as_fd(), name, flags)?;
             let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
             Ok((kind == SFlag::S_IFREG).then(|| (at, File::from(file))))
         };
@@ -170,7 +170,7 @@ impl<'a> Tree<'a> {
     pub(super) fn set_time(&mut self, path: &str, time: Time) -> Result<()> {
         let directory = self.directory(path, |path| {
             let cause = "it was made and is gone";
-            Err(Error::new(crate::error::Exit::Io, "find", crate::error::quoted(path), cause)
+            Err(Error::new(Exit::Io, "find", quoted(path), cause)
                 .hint("nothing but seedship may write `releases/`: the next sweep lands it again"))
         })?;
         let [access, change] = time.spec();
@@ -195,4 +195,11 @@ impl<'a> Tree<'a> {
         let [access, change] = time.spec();
         futimens(self.root, &access, &change).on("set the time of", "the stage")
     }
+}
+
+/// What somebody mounted in the stage is not the payload's fault.
+fn mounted(path: &str) -> Error {
+    let cause = "another file system is mounted there, within the release that is being made";
+    Error::new(Exit::Io, "open", quoted(path), cause)
+        .hint("unmount it; nothing but seedship may make anything in `releases/`")
 }
