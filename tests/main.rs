@@ -15,6 +15,7 @@ mod bad_input;
 mod bandwidth;
 mod commands;
 mod configuration;
+mod corpora;
 mod demo;
 mod corpus;
 mod errors;

@@ -6,6 +6,7 @@ use super::{
     *,
 };
 use crate::verify::tests::{file, torrent_of_files};
+use lab::withstood;
 use metainfo::Attr;
 use std::{os::unix::fs::symlink, process::Command};
 
@@ -319,6 +320,8 @@ fn a_plain_file_is_the_whole_release() {
     let torrent = torrent_of("a\nb", b"x", 16384);
     fs::write(bench.at("payload/a\nb"), "x").unwrap();
     assert_eq!(bench.unpack(&torrent, &bench.at("payload")).err().unwrap().exit, Exit::Payload);
+    let tried = "plain file: a name with control characters";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]

@@ -1,27 +1,54 @@
-//! Payloads made byte by byte and by real programs, unpacked beside a sentinel that must not
-//! change.
+//! Payloads made byte by byte and by real programs, unpacked beside a live release and a sentinel,
+//! neither of which may change.
 
 mod attacks;
 mod differential;
+mod directories;
 mod honest;
+mod limits;
 mod mutants;
 mod streams;
 mod tars;
+mod zipped;
 mod zips;
 
 use super::*;
 use crate::{release::Unix, verify::tests::torrent_of};
 use metainfo::Authentic;
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fs,
     os::{
         fd::AsFd,
-        unix::fs::{MetadataExt, PermissionsExt},
+        unix::fs::{MetadataExt, PermissionsExt, symlink},
     },
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
+
+/// The chapter of what is tried here.
+const CHAPTER: &str = "Hostile payloads";
+/// What happens to most of it.
+const REFUSED: &str = "the whole payload is refused (65), nothing outside the stage changed";
+/// The page of the release that is live.
+const OLD: &str = "<h1>1.0</h1>";
+
+thread_local! {
+    /// How many payloads this test has seen refused, and how many accepted; after each of them the
+    /// old release was looked at.
+    static SEEN: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// How many payloads this test has seen refused, the old release served after each.
+fn refusals() -> usize {
+    SEEN.get().0
+}
+
+/// How many it has seen accepted.
+fn acceptances() -> usize {
+    SEEN.get().1
+}
 
 /// The time of a release in these tests.
 const TIME: i64 = 1_600_000_000;
@@ -51,6 +78,9 @@ impl Bench {
             fs::create_dir_all(dir.path().join(sub)).unwrap();
         }
         fs::write(dir.path().join("outside/sentinel"), "untouched").unwrap();
+        fs::create_dir(dir.path().join("app/releases/1.0")).unwrap();
+        fs::write(dir.path().join("app/releases/1.0/index.html"), OLD).unwrap();
+        symlink("releases/1.0", dir.path().join("app/current")).unwrap();
         Self {
             dir,
             limits: Limits::default(),
@@ -85,6 +115,13 @@ impl Bench {
         let before = listing(self.dir.path(), Some(&stage));
         let result = self.unpack_into(torrent, payload);
         assert_eq!(before, listing(self.dir.path(), Some(&stage)), "something outside changed");
+        let page = fs::read_to_string(self.at("app/current/index.html"));
+        assert_eq!(page.unwrap(), OLD, "the old release is not served");
+        let (refused, accepted) = SEEN.get();
+        SEEN.set(match result {
+            Ok(_) => (refused, accepted + 1),
+            Err(_) => (refused + 1, accepted),
+        });
         result
     }
 
@@ -112,13 +149,30 @@ impl Bench {
     /// Unpacks what must be refused for good, and tells why it was.
     #[track_caller]
     fn refused(&self, name: &str, bytes: &[u8]) -> String {
-        match self.land(name, bytes) {
+        self.is_refused(name, self.land(name, bytes))
+    }
+
+    #[track_caller]
+    fn is_refused(&self, name: &str, landed: Result<Release>) -> String {
+        match landed {
             Ok(_) => panic!("{name} was accepted: {:?}", listing(&self.stage(), None)),
             Err(e) => {
                 assert_eq!((e.exit, e.lasts), (Exit::Payload, crate::error::Lasts::Final), "{e}");
                 e.to_string()
             }
         }
+    }
+
+    /// Unpacks a tar archive in every compression, each of which must be refused; tells why the
+    /// last was.
+    #[track_caller]
+    fn refused_however_packed(&self, tar: &[u8], why: &str) -> String {
+        let mut last = String::new();
+        for (name, packed) in tars::packed(tar) {
+            last = self.refused(name, &packed);
+            assert!(last.contains(why), "{name}: {last}");
+        }
+        last
     }
 
     /// Unpacks what must be accepted.

@@ -2,6 +2,7 @@
 //! blow up to.
 
 use super::{honest::run, tars::Tar, *};
+use lab::withstood;
 use std::{
     io::{Read, Write},
     process::{Command, Stdio},
@@ -45,6 +46,8 @@ fn bytes_behind_a_stream_are_refused() {
             Bench::new().refused(name, &[&good, behind].concat());
         }
     }
+    let tried = "streams: bytes behind gzip, zstd, xz and bzip2";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -66,6 +69,8 @@ fn several_streams_are_one_archive_but_for_gzip() {
             Bench::new().refused(name, &both[..both.len() - 1]);
         }
     }
+    let tried = "streams: a second gzip member; a second stream that ends early";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -78,6 +83,8 @@ fn skippable_frames_and_padding_between_streams_are_passed_over() {
     let good = through(&["xz", "-c"], &tar());
     bench.accepted("a.tar.xz", &[&good[..], &[0; 8]].concat());
     bench.refused("a.tar.xz", &[&good[..], &[0; 7]].concat());
+    let tried = "streams: a skippable frame or padding of a wrong length";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -93,6 +100,8 @@ fn a_cut_or_changed_stream_is_refused() {
         changed[place] ^= 1;
         Bench::new().refused(name, &changed);
     }
+    let tried = "streams: cut, or with a wrong checksum (gzip, zstd, xz, bzip2)";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -112,6 +121,8 @@ fn the_name_and_the_first_bytes_must_agree() {
             "could not unpack `a.tar`: its name says tar and its first bytes say gzip"
         );
     }
+    let tried = "streams: another format than the name says";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -136,6 +147,8 @@ fn a_window_over_the_memory_limit_is_refused_by_its_size() {
     roomy.limits.memory = 256 << 20;
     roomy.accepted("a.tar.xz", &xz);
     roomy.accepted("a.tar.zst", &zst);
+    let tried = "streams: a window over the memory limit (zstd --long, xz -9)";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -156,6 +169,8 @@ fn a_bomb_is_stopped_by_its_ratio() {
     let endless = endless.0.repeat(12);
     let told = bench.refused("a.tar.zst", &through(FORMS[1].1, &endless));
     assert!(told.contains("limits.ratio = 200"), "{told}");
+    let tried = "streams: bombs of zeros and of endless headers";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]

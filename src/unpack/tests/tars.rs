@@ -1,5 +1,37 @@
 //! A small writer of tar archives, as wrong as a test needs them.
 
+use std::io::Write;
+
+/// A tar archive under every name that an archive of it may have.
+pub(super) fn packed(tar: &[u8]) -> [(&'static str, Vec<u8>); 5] {
+    let fast = flate2::Compression::fast();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), fast);
+    gz.write_all(tar).unwrap();
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    xz.write_all(tar).unwrap();
+    let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bz2.write_all(tar).unwrap();
+    [
+        ("a.tar", tar.to_vec()),
+        ("a.tar.gz", gz.finish().unwrap()),
+        ("a.tar.zst", zstd::encode_all(tar, 1).unwrap()),
+        ("a.tar.xz", xz.finish().unwrap()),
+        ("a.tar.bz2", bz2.finish().unwrap()),
+    ]
+}
+
+/// How tar tells names that are longer than its header, or that shall not be seen in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    Ustar,
+    Pax,
+    Gnu,
+}
+
+impl Form {
+    pub(super) const ALL: [Self; 3] = [Self::Ustar, Self::Pax, Self::Gnu];
+}
+
 /// An archive being written.
 #[derive(Clone, Default)]
 pub(super) struct Tar(pub(super) Vec<u8>);
@@ -61,6 +93,28 @@ impl Tar {
         self.0.extend(data);
         self.0.resize(self.0.len().next_multiple_of(512), 0);
         self
+    }
+
+    /// An entry whose name, and target if it has one, are told in this form; its header then says
+    /// harmless ones.
+    pub(super) fn told(self, form: Form, flag: u8, name: &str, target: &str) -> Self {
+        let harmless = |flag| Head { link: b"f".to_vec(), ..Head::new(flag, "harmless") };
+        let long = |text: &str| [text.as_bytes(), b"\0"].concat();
+        let ahead = match form {
+            Form::Ustar => {
+                return self.put(&Head { link: target.into(), ..Head::new(flag, name) }, &[]);
+            }
+            Form::Pax if target.is_empty() => self.pax(b'x', &[("path", name)]),
+            Form::Pax => self.pax(b'x', &[("path", name), ("linkpath", target)]),
+            Form::Gnu if target.is_empty() => self.data(b'L', "././@LongLink", &long(name)),
+            Form::Gnu => self.data(b'L', "././@LongLink", &long(name)).data(
+                b'K',
+                "././@LongLink",
+                &long(target),
+            ),
+        };
+        let head = if target.is_empty() { Head::new(flag, "harmless") } else { harmless(flag) };
+        ahead.put(&head, &[])
     }
 
     pub(super) fn data(self, flag: u8, name: impl AsRef<[u8]>, data: &[u8]) -> Self {

@@ -2,124 +2,15 @@
 
 use super::{
     honest::{run, site},
+    zipped::{Item, dir, good, write, zip, zip64},
     *,
 };
-use std::io::Write;
-
-/// One entry, every field as wrong as a test needs it.
-#[derive(Clone)]
-struct Item {
-    name: Vec<u8>,
-    /// The name in the local header, if it is another.
-    local: Option<Vec<u8>>,
-    data: Vec<u8>,
-    method: u16,
-    flags: u16,
-    crc: u32,
-    size: u32,
-    packed: u32,
-    /// Unix mode with its type.
-    mode: u32,
-    system: u8,
-    time: u32,
-    extra: Vec<u8>,
-    /// What stands behind the data.
-    behind: Vec<u8>,
-    /// Where the directory says that it is, if not where it is.
-    at: Option<u32>,
-}
-
-impl Item {
-    fn stored(name: &str, data: &[u8]) -> Self {
-        let size = data.len() as u32;
-        let mut crc = flate2::Crc::new();
-        crc.update(data);
-        Self {
-            name: name.into(),
-            local: None,
-            data: data.into(),
-            method: 0,
-            flags: 0,
-            crc: crc.sum(),
-            size,
-            packed: size,
-            mode: 0o100_644,
-            system: 3,
-            time: 0x5821_0000,
-            extra: Vec::new(),
-            behind: Vec::new(),
-            at: None,
-        }
-    }
-
-    fn deflated(name: &str, data: &[u8]) -> Self {
-        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), Default::default());
-        encoder.write_all(data).unwrap();
-        let packed = encoder.finish().unwrap();
-        Self { method: 8, packed: packed.len() as u32, data: packed, ..Self::stored(name, data) }
-    }
-
-    fn fields(&self, sizes: bool, name: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.extend(20_u16.to_le_bytes());
-        out.extend(self.flags.to_le_bytes());
-        out.extend(self.method.to_le_bytes());
-        out.extend(self.time.to_le_bytes());
-        for value in [self.crc, self.packed, self.size] {
-            out.extend(if sizes { value } else { 0 }.to_le_bytes());
-        }
-        out.extend((name.len() as u16).to_le_bytes());
-        out.extend((self.extra.len() as u16).to_le_bytes());
-        out
-    }
-}
-
-/// Writes an archive with `count` instead of the number of entries.
-fn write(items: &[Item], count: Option<u16>, comment: &[u8]) -> Vec<u8> {
-    let (mut out, mut directory) = (Vec::new(), Vec::new());
-    for item in items {
-        let at = item.at.unwrap_or(out.len() as u32);
-        let local = item.local.as_ref().unwrap_or(&item.name);
-        out.extend(b"PK\x03\x04");
-        out.extend(item.fields(item.flags & 8 == 0, local));
-        out.extend(local);
-        out.extend(&item.extra);
-        out.extend(&item.data);
-        out.extend(&item.behind);
-        directory.extend(b"PK\x01\x02");
-        directory.extend([20, item.system]);
-        directory.extend(item.fields(true, &item.name));
-        directory.extend([0; 6]);
-        directory.extend((item.mode << 16).to_le_bytes());
-        directory.extend(at.to_le_bytes());
-        directory.extend(&item.name);
-        directory.extend(&item.extra);
-    }
-    let at = out.len() as u32;
-    out.extend(&directory);
-    let count = count.unwrap_or(items.len() as u16);
-    out.extend(b"PK\x05\x06\0\0\0\0");
-    out.extend(count.to_le_bytes());
-    out.extend(count.to_le_bytes());
-    out.extend((directory.len() as u32).to_le_bytes());
-    out.extend(at.to_le_bytes());
-    out.extend((comment.len() as u16).to_le_bytes());
-    out.extend(comment);
-    out
-}
-
-fn zip(items: &[Item]) -> Vec<u8> {
-    write(items, None, b"")
-}
+use lab::withstood;
 
 #[track_caller]
 fn refused(zip: &[u8], why: &str) {
     let told = Bench::new().refused("a.zip", zip);
     assert!(told.contains(why), "{told}");
-}
-
-fn good() -> Item {
-    Item::deflated("a", b"some text some text")
 }
 
 #[test]
@@ -191,9 +82,47 @@ fn names_and_links_keep_to_the_rules_of_tar() {
     refused(&zip(&[good(), Item::stored("A", b"x")]), "only in case");
     refused(&zip(&[good(), good()]), "twice");
     refused(&zip(&[good(), Item::stored("./a", b"")]), "twice");
+    for path in ["a/../../evil", "..", "a/..", "./../evil", "../d/"] {
+        let item = if path.ends_with('/') { dir(path) } else { Item::stored(path, b"") };
+        refused(&zip(&[item]), "goes up");
+    }
+    refused(&zip(&[Item::stored("//evil", b"")]), "absolute");
+    refused(&zip(&[dir("/d/")]), "absolute");
+    for (target, why) in [
+        ("../outside", "leaves the release"),
+        ("b/../../../outside", "behind a name"),
+        ("", "a link to nothing"),
+        ("a\nb", "control characters"),
+    ] {
+        refused(&zip(&[link("l", target)]), why);
+    }
+    let chain = [link("a/b/c/x", "../../.."), link("y", "a/b/c/x/../..")];
+    refused(&zip(&chain), "behind a name");
+    let through = "stands in its place";
+    refused(&zip(&[dir("d/"), link("l", "d"), Item::stored("l/x", b"")]), through);
+    refused(&zip(&[dir("d/"), link("l", "d"), dir("l/e/")]), through);
+    refused(&zip(&[dir("d/"), link("l", "d"), link("l/e", "x")]), through);
+    refused(&zip(&[Item::stored("f", b""), Item::stored("f/x", b"")]), through);
+    refused(&zip(&[link("a", "b"), Item::stored("./a", b"x")]), "twice");
+    refused(&zip(&[Item::stored("a", b"x"), link("./a", "b")]), "twice");
+    refused(&zip(&[Item::stored("a", b"x"), dir("a/")]), through);
+    refused(&zip(&[Item::stored("d/x", b""), Item::stored("D/y", b"")]), "only in case");
+    refused(&zip(&[dir("d/"), dir("D/")]), "only in case");
+    for name in ["a\x1b[2J", "d\n/f", "a\u{9b}"] {
+        let flagged = Item { flags: 1 << 11, ..Item::stored(name, b"") };
+        refused(&zip(&[flagged]), "control characters");
+    }
+    let utf8 = |name: &str| Item { flags: 1 << 11, ..Item::stored(name, b"") };
+    refused(&zip(&[utf8("a\u{e9}"), utf8("ae\u{301}")]), "only in case");
+    refused(&zip(&[utf8("a\u{fffd}")]), "U+FFFD");
     let bench = Bench::new();
     bench.accepted("a.zip", &zip(&[Item::stored("d/f", b"x"), link("d/l", "f")]));
     assert_eq!(bench.read("d/l"), "x");
+    // A directory behind its own entries is none twice.
+    let behind = [Item::stored("d/f", b"x"), dir("d/"), dir("./d/")];
+    bench.accepted("a.zip", &zip(&behind));
+    let tried = "zip: paths, links, names and duplicates, as for tar";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -213,6 +142,8 @@ fn what_is_no_file_directory_or_link() {
     assert_eq!(fs::metadata(bench.stage().join("a")).unwrap().mode() & 0o7777, 0o755);
     assert_eq!(fs::metadata(bench.stage().join("b")).unwrap().mode() & 0o7777, 0o644);
     assert_eq!(release.contents.notes.len(), 1);
+    let tried = "zip: a device, fifo or socket, a directory with data";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -224,6 +155,8 @@ fn methods_and_flags_that_are_not_read() {
     for flags in [1, 1 << 5, 1 << 6, 1 << 13, 1 | 1 << 6] {
         refused(&zip(&[Item { flags, ..good() }]), "");
     }
+    let tried = "zip: encrypted, patched, or by another method than deflate";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -241,6 +174,8 @@ fn sizes_and_checksums_that_lie() {
     let mut broken = item;
     broken.data[0] = 0xff;
     refused(&zip(&[broken]), "damaged");
+    let tried = "zip: sizes and checksums that lie, bytes behind the packed data";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -258,6 +193,8 @@ fn headers_that_disagree() {
     crc.update(b"\x81");
     let extra = [&[0x75, 0x70, 7, 0, 1][..], &crc.sum().to_le_bytes(), "ü".as_bytes()].concat();
     refused(&zip(&[Item { extra, name: vec![0x81], ..good() }]), "second name");
+    let tried = "zip: local and central header disagree, a second name";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -272,6 +209,8 @@ fn what_makes_some_programs_pass_over_an_entry() {
     }
     let extra = [0xfe, 0xca, 1, 0, 7, 0xfe, 0xca, 0, 0].to_vec();
     Bench::new().accepted("a.zip", &zip(&[Item { extra, ..good() }]));
+    let tried = "zip: what makes some programs pass over an entry";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -295,6 +234,8 @@ fn bytes_that_belong_to_no_entry() {
     refused(&write(&[good()], None, b"PK\x05\x06"), "signature of another end record");
     Bench::new().accepted("a.zip", &write(&[good()], None, b"a comment"));
     refused(&archive[..archive.len() - 1], "not the end of a zip");
+    let tried = "zip: bytes before, between and behind, two archives in one";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -311,6 +252,8 @@ fn entries_that_overlap() {
     refused(&zip(&[kernel.clone(), again("a")]), "twice");
     refused(&zip(&[Item { at: Some(1), ..good() }]), "");
     refused(&zip(&[Item { at: Some(u32::MAX - 1), ..good() }]), "");
+    let tried = "zip: entries that overlap";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -328,6 +271,8 @@ fn descriptors_must_agree_with_the_directory() {
     refused(&with(wrong), "between its entries");
     refused(&with(vec![0; 16]), "between its entries");
     refused(&with(Vec::new()), "between its entries");
+    let tried = "zip: a data descriptor that disagrees";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -343,6 +288,8 @@ fn counts_are_read_before_room_is_made() {
     refused(&write(&items, Some(60_000), b""), "not where its end record says");
     let told = bench.refused("a.zip", &zip(&[]));
     assert!(told.contains("it holds nothing"), "{told}");
+    let tried = "zip: more entries than the limit, a wrong count, none";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -354,8 +301,17 @@ fn a_directory_that_would_not_fit_in_memory_is_not_read() {
     let mut bench = Bench::new();
     bench.accepted("a.zip", &zip(&items));
     bench.limits.memory = 41 << 20;
+    let size = zip(&items).windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    let size = (zip(&items).len() - 22 - size) as u64;
+    bench.limits.memory = (40 << 20) + size;
+    bench.accepted("a.zip", &zip(&items));
+    bench.limits.memory -= 1;
+    bench.refused("a.zip", &zip(&items));
+    bench.limits.memory = 41 << 20;
     let told = bench.refused("a.zip", &zip(&items));
     assert!(told.contains("a 2 MiB directory, and limits.memory = 41 MiB leaves 1 MiB"), "{told}");
+    let tried = "zip: a directory larger than memory allows";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -364,10 +320,16 @@ fn bombs_are_stopped_by_what_they_say() {
     let big = Item::deflated("a", &vec![0; 100 << 20]);
     let told = bench.refused("a.zip", &zip(std::slice::from_ref(&big)));
     assert!(told.contains("limits.ratio = 200"), "{told}");
+    // 64 MiB are free, and one byte more is not.
+    bench.limits.ratio = 0;
+    bench.accepted("a.zip", &zip(&[Item::deflated("a", &vec![0; 64 << 20])]));
+    bench.refused("a.zip", &zip(&[Item::deflated("a", &vec![0; (64 << 20) + 1])]));
     bench.limits.ratio = 2000;
     bench.limits.bytes = 99 << 20;
     let told = bench.refused("a.zip", &zip(&[big]));
     assert!(told.contains("limits.bytes"), "{told}");
+    let tried = "zip: a bomb of zeros";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
 #[test]
@@ -428,28 +390,6 @@ proptest::proptest! {
     }
 }
 
-/// The same archive with a zip64 end record of these numbers before its end record.
-fn zip64(archive: &[u8], change: impl Fn(&mut [u64; 3])) -> Vec<u8> {
-    let (front, end) = archive.split_at(archive.len() - 22);
-    let number =
-        |at: usize, n: usize| end[at..at + n].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b));
-    let mut numbers = [number(10, 2), number(12, 4), number(16, 4)];
-    change(&mut numbers);
-    let [count, size, directory] = numbers;
-    let mut out = front.to_vec();
-    out.extend(b"PK\x06\x06");
-    out.extend(44_u64.to_le_bytes());
-    out.extend([45, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for value in [count, count, size, directory] {
-        out.extend(value.to_le_bytes());
-    }
-    out.extend(b"PK\x06\x07\0\0\0\0");
-    out.extend((front.len() as u64).to_le_bytes());
-    out.extend(1_u32.to_le_bytes());
-    out.extend(end);
-    out
-}
-
 #[test]
 fn both_end_records_say_the_same_and_stand_where_they_should() {
     let archive = zip(&[good()]);
@@ -473,4 +413,34 @@ fn both_end_records_say_the_same_and_stand_where_they_should() {
     let bytes = zip64(&archive, |_| ());
     let (front, end) = bytes.split_at(bytes.len() - 22);
     refused(&[front, b"hidden", end].concat(), "not where its end record says");
+    let tried = "zip: two end records that disagree or stand elsewhere";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
+}
+
+#[test]
+fn limits_hold_for_zips() {
+    let with = |change: fn(&mut Limits)| {
+        let mut bench = Bench::new();
+        change(&mut bench.limits);
+        bench
+    };
+    let items = ["d/a", "d/b", "c"].map(|name| Item::stored(name, b"x"));
+    let zipped = zip(&items);
+    for (at, over, why) in [
+        ((|l| l.bytes = 3) as fn(&mut Limits), (|l| l.bytes = 2) as fn(&mut Limits), "bytes = 2"),
+        (|l| l.files = 4, |l| l.files = 3, "files = 3"),
+        (|l| l.depth = 2, |l| l.depth = 1, "depth = 1"),
+        (|l| l.path = 3, |l| l.path = 2, "path = 2"),
+    ] {
+        with(at).accepted("a.zip", &zipped);
+        let told = with(over).refused("a.zip", &zipped);
+        assert!(told.contains(&format!("limits.{why}")), "{told}");
+    }
+    let deep = |n: usize| zip(&[Item::stored(&vec!["d"; n].join("/"), b"")]);
+    Bench::new().accepted("a.zip", &deep(64));
+    assert!(Bench::new().refused("a.zip", &deep(65)).contains("limits.depth = 64"));
+    refused(&deep(30_000), "limits.depth = 64");
+    refused(&zip(&[Item::stored(&"a".repeat(65_535), b"")]), "longer than 255");
+    let tried = "zip: more bytes, entries, depth or length of path than the limits";
+    withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
