@@ -215,9 +215,14 @@ fn seen(root: &Path) -> BTreeMap<PathBuf, Seen> {
 fn compare(name: &str, release: &Path, payload: &Path) {
     let ours = seen(release);
     let archive = payload.to_str().unwrap();
+    // GNU tar looks for a frame of zstd at the very beginning only.
+    let filter =
+        if archive.ends_with(".zst") { "--use-compress-program=zstd" } else { "--no-same-owner" };
     let by: [&[&str]; 2] = match archive.ends_with(".zip") {
         true => [&["unzip", "-q"], &["bsdtar", "-xpf"]],
-        false => [&["tar", "--no-same-owner", "-xpf"], &["bsdtar", "--no-same-owner", "-xpf"]],
+        false => {
+            [&["tar", "--no-same-owner", filter, "-xpf"], &["bsdtar", "--no-same-owner", "-xpf"]]
+        }
     };
     for argv in by {
         let at = payload.with_file_name(argv[0]);

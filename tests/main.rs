@@ -14,6 +14,7 @@ mod atomic;
 mod bad_input;
 mod bandwidth;
 mod commands;
+mod confined;
 mod configuration;
 mod corpora;
 mod demo;

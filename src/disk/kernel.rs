@@ -1,6 +1,6 @@
 //! [`Disk`] over the kernel: system calls relative to one open directory.
 
-use super::{Disk, Kind, Renamed, Space, reading};
+use super::{Disk, Kind, Renamed, Space, mounts, reading};
 use crate::error::{Context, Error, Exit, Result, escaped, quoted};
 use nix::{
     dir::Dir,
@@ -278,6 +278,12 @@ impl Disk for Kernel {
 
     fn remove_tree(&self, path: &str) -> Result<()> {
         let full = self.full(path);
+        match mounts::within(&full) {
+            Ok(None) => {}
+            Ok(Some(point)) => return Err(holds(&full, &point)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(Error::io("remove", full, &e)),
+        }
         let first = match fs::remove_dir_all(&full) {
             Ok(()) => return Ok(()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -376,6 +382,13 @@ impl Disk for Kernel {
         })();
         inscribed.on("write the holder's line into the lock of", &self.place)
     }
+}
+
+/// What is mounted in a tree is somebody else's, and removing the tree would empty it.
+fn holds(tree: &Path, point: &Path) -> Error {
+    let cause = format!("another file system is mounted at {}", quoted(point));
+    Error::new(Exit::Io, "remove", quoted(tree), cause)
+        .hint("unmount it, and the next deploy or sweep removes the rest")
 }
 
 /// Makes every directory of a tree writable and searchable for its owner, links not followed.

@@ -9,6 +9,7 @@
 //! of Seedship's own names and of versions, never of foreign text.
 
 mod kernel;
+mod mounts;
 mod reading;
 #[cfg(test)]
 pub(crate) mod memory;

@@ -87,6 +87,11 @@ impl<'a, W: Write> Building<'a, W> {
 
     /// Adds what an archive tells; `bytes` begins with the file's and is left behind them.
     pub(super) fn add(&mut self, entry: &Entry<'_>, bytes: &mut dyn BufRead) -> Result<()> {
+        let first = if let What::Same(target) = entry.what { target } else { &[] };
+        if of_windows(entry.path) || of_windows(first) {
+            let cause = "a path begins like one of Windows, which some programs take away";
+            return Err(refuse(entry.path, cause));
+        }
         self.add_stripped(entry, self.plan.strip, bytes)
     }
 
@@ -358,6 +363,12 @@ fn unmade(path: &str, e: Errno) -> Error {
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unlisted(e: std::io::Error) -> Error {
     Error::io("write", "the manifest", &e)
+}
+
+/// Whether a path begins with a drive or a backslash: bsdtar makes `x` of `C:x` and of `\x`, others do
+/// not.
+fn of_windows(path: &[u8]) -> bool {
+    matches!(path, [b'\\', ..]) || matches!(path, [b'A'..=b'Z' | b'a'..=b'z', b':', ..])
 }
 
 /// Whether bits were archived that nothing in a release has, or none that let it be read.

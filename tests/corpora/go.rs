@@ -212,7 +212,11 @@ fn broken() -> Vec<Case> {
             then(small(), Tar(Head::new(b'4', "loop").block().to_vec())).end(),
         ),
         refused("writer-big", "limits.ratio", large("", false)),
-        refused("writer-big-long", "limits.ratio", large(&"longname/".repeat(15), true)),
+        refused(
+            "writer-big-long",
+            "limits.ratio",
+            large(&("longname/".repeat(15) + "16gig.txt"), true),
+        ),
     ]
 }
 

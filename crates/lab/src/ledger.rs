@@ -88,7 +88,10 @@ fn update(file: &Path, chapter: &str, tried: &str, line: &str) -> io::Result<()>
         text += row;
         text.push('\n');
     }
-    fs::write(file, text)
+    // In one step: others read it without the lock.
+    let new = file.with_extension("new");
+    fs::write(&new, text)?;
+    fs::rename(new, file)
 }
 
 /// Claims one line of `docs/attacks.md` for the test that calls it.

@@ -43,7 +43,13 @@ fn a_path_that_is_absolute() {
         }
     }
     refused(Tar::new().dir("/").end(), "absolute");
-    let tried = "tar: an absolute path (file, directory, link, hard link; header, pax, GNU)";
+    for path in ["C:\\evil", "c:/evil", "a:b", "\\evil", "\\\\host\\share\\evil"] {
+        refused_in_each_form(&Tar::new(), b'0', path, "", "one of Windows");
+        refused_in_each_form(&Tar::new().file("f", "x"), b'1', "l", path, "one of Windows");
+    }
+    Bench::new()
+        .accepted("a.tar", &Tar::new().file("d/a:b", "").file("1:2", "").file("a\\b", "").end());
+    let tried = "tar: an absolute path, also of Windows (file, directory, link, hard link; header, pax, GNU)";
     withstood!(CHAPTER, tried, refusals(), REFUSED, true);
 }
 
