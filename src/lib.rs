@@ -34,5 +34,6 @@ pub mod operate;
 pub mod sweep;
 pub mod look;
 pub mod torrent;
+pub mod doctor;
 // door
 pub mod cli;

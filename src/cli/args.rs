@@ -80,6 +80,8 @@ pub(super) enum Command {
     Finished(Finished),
     /// Find lost events, retry what failed, clean up: for a timer
     Sweep(Sweep),
+    /// Why is my hook not called, and what else would stop a deploy
+    Doctor(Doctor),
     /// Look into a torrent, check a payload against it
     #[command(subcommand)]
     Torrent(Torrent),
@@ -101,6 +103,7 @@ impl Command {
                 | Self::Releases(_)
                 | Self::History(_)
                 | Self::Audit(_)
+                | Self::Doctor(_)
                 | Self::Torrent(_)
                 | Self::Config(_)
                 | Self::Completions(_)
@@ -262,6 +265,22 @@ pub(super) struct Audit {
     /// The release; the live one if none is named
     #[arg(value_parser = version)]
     pub(super) version: Option<Version>,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Doctor {
+    /// Bind the hook in the running rtorrent, and print the line that makes it last
+    ///
+    /// What is bound has run as rtorrent's child before, and is read back. Handlers that were meant
+    /// to call seedship and do not are taken away; nothing else is changed.
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Say what --fix would do, and change nothing
+    #[arg(long, requires = "fix")]
+    pub(super) dry_run: bool,
+    /// What a child of rtorrent is, in one line for the process that asked; no connection is made
+    #[arg(long, hide = true, conflicts_with = "fix")]
+    pub(super) inside: bool,
 }
 
 #[derive(Subcommand, Debug)]

@@ -2,6 +2,7 @@
 //! text, JSON and the exit code.
 
 mod args;
+mod doctor;
 mod event;
 mod guide;
 mod manual;
@@ -106,6 +107,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     match &args.command {
         Command::Config(command) => return settings::run(command, &path, output),
         Command::Torrent(command) => return torrent::run(command, &path, output),
+        Command::Doctor(command) => return doctor::run(command, args, &path, output),
         Command::Completions(command) => return manual::completions(command, output),
         Command::Man(command) => return manual::man(command, output),
         _ => {}
@@ -119,9 +121,11 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
     }
     let config = config?;
     let exit = match &args.command {
-        Command::Config(_) | Command::Torrent(_) | Command::Completions(_) | Command::Man(_) => {
-            Exit::Done
-        }
+        Command::Config(_)
+        | Command::Torrent(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Exit::Done,
         Command::Finished(finished) => {
             return event::finished(config, finished, args, typed, output);
         }
@@ -148,11 +152,14 @@ fn config_path(args: &Args) -> PathBuf {
 
 /// rtorrent, as configured. Nothing is connected yet.
 fn client(config: &Config) -> Client {
-    let address = match &config.rtorrent.scgi {
+    Client::new(address(config), Timeouts::default())
+}
+
+fn address(config: &Config) -> Address {
+    match &config.rtorrent.scgi {
         Scgi::Unix(path) => Address::Unix(path.clone()),
         Scgi::Tcp(host) => Address::Tcp(host.clone()),
-    };
-    Client::new(address, Timeouts::default())
+    }
 }
 
 /// The clock, read once for each command.

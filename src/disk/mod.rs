@@ -11,10 +11,12 @@
 mod kernel;
 mod mounts;
 mod reading;
+mod trial;
 #[cfg(test)]
 pub(crate) mod memory;
 
 pub use kernel::Kernel;
+pub use trial::{Abilities, TRIAL};
 
 use crate::error::Result;
 use std::{path::Path, time::Duration};

@@ -168,7 +168,7 @@ impl Release {
     }
 
     /// The version, or as much of the info hash as people tell apart.
-    pub(super) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match (&self.version, &self.hash) {
             (Some(version), _) => version.to_string(),
             (None, Some(hash)) => format!("{}…", hash.get(..12).unwrap_or(hash)),

@@ -6,12 +6,14 @@
 
 mod command;
 mod detach;
+mod family;
 mod group;
 mod owner;
 mod who;
 
 pub use command::{AS_COMMAND, Ended, Leash, Order, become_command, run};
 pub use detach::detach;
+pub use family::{Children, Confinement, children, confinement, task_limit};
 pub use group::{Group, end_group};
 pub use owner::{AS_OWNER, Owner, become_owner, home, owner_of, require_owner, run_as};
 pub use who::{Who, is_running};

@@ -141,6 +141,8 @@ fn boot() -> Result<String> {
 pub(super) struct Stat {
     /// Field 3.
     pub(super) state: u8,
+    /// Field 4.
+    pub(super) parent: u32,
     /// Field 5.
     pub(super) group: u32,
     /// Field 22, in clock ticks since boot.
@@ -167,6 +169,7 @@ impl Stat {
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         Some(Self {
             state: *fields.first()?.as_bytes().first()?,
+            parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,
         })
@@ -214,7 +217,7 @@ mod tests {
     fn a_name_cannot_forge_the_fields_after_it() {
         let stat = b"42 (a) Z 1 2 (x\n) S 1 77 77 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 12345 9 9\n";
         let stat = Stat::parse(stat).unwrap();
-        assert_eq!(stat, Stat { state: b'S', group: 77, start: 12345 });
+        assert_eq!(stat, Stat { state: b'S', parent: 1, group: 77, start: 12345 });
         for short in
             ["", "42 (a)", "42 (a) S 1 77", "42 (a) S 1 x 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 5"]
         {

@@ -6,7 +6,7 @@
 use super::{Address, Download, Timeouts};
 use crate::error::{Error, Exit, Result, quoted};
 use crate::release::Unix;
-use crate::scgi::{Answer, Failure, Request, Scgi};
+use crate::scgi::{Answer, Failure, Listener, Request, Scgi};
 use metainfo::{InfoHash, Metainfo};
 use std::{
     ffi::OsString,
@@ -40,6 +40,17 @@ impl Client {
     /// A client that will ask at `address`.
     pub fn new(address: Address, timeouts: Timeouts) -> Self {
         Self { scgi: Scgi::new(address, timeouts) }
+    }
+
+    /// Where it is asked.
+    pub fn address(&self) -> &Address {
+        self.scgi.address()
+    }
+
+    /// Whose process listens on the socket, and which it is, also where it does not answer; `None`
+    /// over TCP, or if nobody does.
+    pub fn listener(&self) -> Option<Listener> {
+        self.scgi.listener()
     }
 
     /// rtorrent's version: `0.9.8`.
@@ -157,6 +168,11 @@ impl Client {
         Ok(())
     }
 
+    /// One question, its answer as it came.
+    pub(super) fn ask(&self, question: &Request<'_>) -> Result<Answer, Failure> {
+        self.scgi.call(question)
+    }
+
     /// Several calls in one; the first fault is the fault of all.
     fn multicall(&self, calls: &[Request<'_>]) -> Result<Vec<Answer>, Failure> {
         match self.scgi.call(&Request::new_multicall(calls))? {
@@ -211,7 +227,7 @@ fn read(row: &[Answer]) -> Result<Option<Download>, Failure> {
     }))
 }
 
-fn text(answer: &Answer) -> Result<&[u8], Failure> {
+pub(super) fn text(answer: &Answer) -> Result<&[u8], Failure> {
     answer.text().ok_or_else(Failure::unexpected)
 }
 

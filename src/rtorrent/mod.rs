@@ -5,12 +5,15 @@
 //! one who knows. A crash between two questions loses nothing that asking again does not bring.
 
 mod client;
+pub mod command;
 mod download;
 mod find;
+mod handlers;
 pub mod payload;
 pub mod session;
 
-pub use crate::scgi::{Address, Timeouts};
+pub use crate::scgi::{Address, Listener, Timeouts};
 pub use client::Client;
 pub use download::Download;
 pub use find::{Asked, Found};
+pub use handlers::{Bound, Handler};

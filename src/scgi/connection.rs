@@ -48,7 +48,7 @@ impl Connection {
     pub(super) fn open(address: &Address, timeouts: Timeouts) -> io::Result<Self> {
         let deadline = Deadline(Instant::now() + timeouts.total);
         let stream = match address {
-            Address::Unix(path) => unix(path, deadline.within(timeouts.connect)?)?,
+            Address::Unix(path) => Stream::Unix(unix(path, deadline.within(timeouts.connect)?)?),
             Address::Tcp(host) => tcp(host, timeouts.connect, deadline)?,
         };
         Ok(Self { stream, idle: timeouts.idle, deadline })
@@ -95,14 +95,14 @@ impl Connection {
     }
 }
 
-fn unix(path: &Path, within: Duration) -> io::Result<Stream> {
+pub(super) fn unix(path: &Path, within: Duration) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
     let socket: OwnedFd = net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(within))?;
     // On a Unix socket nothing remains of an interrupted connect: it can be repeated.
     rustix::io::retry_on_intr(|| net::connect(&socket, &address))?;
-    Ok(Stream::Unix(socket.into()))
+    Ok(socket.into())
 }
 
 fn tcp(host: &str, step: Duration, deadline: Deadline) -> io::Result<Stream> {

@@ -9,11 +9,13 @@
 mod answer;
 mod connection;
 mod frame;
+mod listener;
 mod refusal;
 mod repair;
 mod resolve;
 
 pub use answer::{Answer, Failure, Fault};
+pub use listener::Listener;
 pub use xmlrpc::{Request, Value};
 
 use crate::error::{Error, Exit, escaped, quoted};
@@ -74,6 +76,11 @@ impl Scgi {
     /// Remembers where to call; connects only in [`call`](Self::call).
     pub fn new(address: Address, timeouts: Timeouts) -> Self {
         Self { address, timeouts }
+    }
+
+    /// Where it calls.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Asks one question.

@@ -2,7 +2,7 @@
 
 use super::{Trial, mark::settle_marks};
 use crate::{
-    disk::{Disk, Kind},
+    disk::{self, Disk, Kind},
     error::Result,
     release::{Key, Record, State, Target, Unix},
     store::{Both, NEXT, RELEASES, TRIAL},
@@ -16,6 +16,7 @@ pub fn recover<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<Option<Tria
     lock.remove_half_written()?;
     lock.disk().remove(NEXT)?;
     lock.disk().remove_tree(TRIAL)?;
+    lock.disk().remove_tree(disk::TRIAL)?;
     remove_adopted_links(lock)?;
     drop_unfinished(lock)?;
     settle_adopted(lock, now)?;

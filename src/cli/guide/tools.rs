@@ -1,9 +1,64 @@
 //! Tools beside deploying.
 
 use super::Guide;
-use crate::error::Exit::{Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unreachable};
+use crate::error::Exit::{
+    Again, Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unhealthy, Unreachable,
+};
 
 pub(super) const GUIDES: &[Guide] = &[
+    Guide {
+        command: "doctor",
+        tells: "\
+Looks at everything on the way from a finished download to a live release, and says of each thing \
+how it is: `ok`; `note`, worth knowing or not to be seen by this user; `warning`, it works and will \
+not always; `fault`, a deploy fails by it, or a stranger may deploy. What is not ok has a cause and \
+a cure, a line each.
+
+It looks at rtorrent and its version; at the handlers of `event.download.finished`, which rtorrent \
+runs, or fails to run, without a word; at the hook as rtorrent's child: its user, its sandbox, the \
+configuration it reads, a trial rename in each root; at who may connect to the socket; at the names of \
+the downloads; at each root's owner, file system and room; at holds, leftovers and what waits for too \
+long; at the clock, at children of rtorrent that pile up, and at commands that reload php-fpm.
+
+Type it as root, which tries each root as its owner, or as the user who owns them; what another user \
+cannot see is said. Without rtorrent it looks at everything else. It takes no lock of a deploy. It \
+never fires the event: that would run every other handler on somebody's download. rtorrent stands \
+still for less than a second while its child looks.
+
+`--fix` binds the hook under the key zz_seedship in the running rtorrent, takes away handlers that \
+were meant to call it and do not, reads both back, and prints the line of rtorrent.rc without which \
+the next start forgets it. Nothing else is changed.
+
+The exit code is that of the first fault; warnings and notes are none.",
+        exits: &[
+            (Done, "nothing is at fault"),
+            (NotFound, "the session directory is not that of this rtorrent"),
+            (Unreachable, "rtorrent does not answer, or cannot run the hook's program"),
+            (NotOurs, "a root's file system will not do, or `current` is not seedship's"),
+            (Io, "no room for a release, or something could not be read"),
+            (Again, "rtorrent's children pile up to its bound, or a trial was disturbed"),
+            (
+                Permission,
+                "the hook's user does not own a root or may not read; or everybody may connect",
+            ),
+            (
+                Config,
+                "the event is not bound right; the configuration is wrong or another one is read; \
+                      the clock is wrong",
+            ),
+            (Unhealthy, "a command needs sudo, and rtorrent's sandbox forbids it"),
+        ],
+        examples: &[
+            ("seedship doctor", "why is my hook not called?"),
+            ("seedship doctor --fix --dry-run", "what would be bound?"),
+            ("seedship doctor --fix", "bind it, and see what is left"),
+            (
+                "seedship doctor --json | jq -r '.findings[] | select(.level != \"ok\") | .id'",
+                "for monitoring",
+            ),
+        ],
+        see: &["status", "finished", "sweep", "config.toml"],
+    },
     Guide {
         command: "torrent",
         tells: "\

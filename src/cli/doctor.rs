@@ -1,0 +1,107 @@
+//! `seedship doctor`, and its hidden half that runs as rtorrent's child.
+
+use super::{
+    args::{Args, Doctor},
+    output::Output,
+};
+use crate::{
+    config::{self, Config, Log},
+    doctor::{self, Asked, Inside},
+    error::{Context, Error, Result, one_line},
+    process::{self, Owner},
+    report::{self, Line},
+    rtorrent::{Client, Timeouts},
+};
+use nix::unistd::geteuid;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Where Debian's php-fpm is configured.
+const PHP: &str = "/etc/php";
+
+/// Somebody waits for the answer: less patience than a deploy has.
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(3),
+    idle: Duration::from_secs(10),
+    total: Duration::from_secs(30),
+};
+
+pub(super) fn run(typed: &Doctor, args: &Args, file: &Path, output: &Output) -> Result<u8> {
+    let file = std::path::absolute(file).on("find", file)?;
+    let read = config::read(&file);
+    let digest = read.as_ref().ok().map(|fragments| doctor::digest(fragments));
+    let config = read.and_then(Config::merge);
+    if let (Some(uid), Ok(config)) = (args.as_owner, &config) {
+        let owner = owners(config).into_iter().find(|owner| owner.uid == uid);
+        owner.as_ref().map_or(Ok(()), process::become_owner)?;
+    }
+    let own = gathered(&file, digest, config.as_ref());
+    if typed.inside {
+        output.raw(format!("{}\n", own.line()).as_bytes());
+        return Ok(0);
+    }
+    let config = config?;
+    let program = program()?;
+    let rtorrent = Client::new(super::address(&config), TIMEOUTS);
+    let asked = Asked {
+        config: &config,
+        file: &file,
+        own: &own,
+        program: &program,
+        rtorrent: &rtorrent,
+        php: Path::new(PHP),
+        now: super::now(),
+    };
+    let mended = if typed.fix { Some(mend(&asked, typed.dry_run)?) } else { None };
+    let examined = doctor::Examined { mended, ..doctor::examine(&asked) };
+    output.answer(examined.screen(output.colour()), &examined);
+    Ok(examined.exit().code())
+}
+
+/// This program's own file, as rtorrent is to run it.
+fn program() -> Result<PathBuf> {
+    std::env::current_exe().on("find", "/proc/self/exe")
+}
+
+/// Changes the binding, and tells the log who did.
+fn mend(asked: &Asked<'_>, dry_run: bool) -> Result<doctor::Mended> {
+    let Log { socket, facility, level } = &asked.config.log;
+    report::start(socket, (*facility).into(), *level);
+    let mended = doctor::mend(asked, dry_run)?;
+    if let Some(bound) = mended.bound.as_ref().filter(|_| !dry_run) {
+        let who = super::user::operator()?.name;
+        Line::new(format!("the hook was bound in the running rtorrent by {}", one_line(&who)))
+            .field("bound", bound)
+            .unseen(log::Level::Info);
+    }
+    Ok(mended)
+}
+
+/// What this process sees; root has a child of each owner try that owner's roots.
+fn gathered(file: &Path, digest: Option<String>, config: Result<&Config, &Error>) -> Inside {
+    let mut inside = doctor::look_inside(file, digest, config);
+    let Ok(config) = config else { return inside };
+    if !geteuid().is_root() {
+        return inside;
+    }
+    let words = [OsString::from("--config"), file.into(), "doctor".into(), "--inside".into()];
+    for owner in owners(config).iter().filter(|owner| owner.uid != 0) {
+        // One that cannot be started has tried nothing, and that is told of its roots.
+        let told = process::run_as(owner, &words).ok();
+        let theirs = told.and_then(|(_, told)| Inside::parse(&told));
+        theirs.into_iter().for_each(|theirs| inside.join(theirs));
+    }
+    inside
+}
+
+/// Whose the roots are, each once.
+fn owners(config: &Config) -> Vec<Owner> {
+    let owners = config.apps.iter().filter_map(|app| process::owner_of(&app.root).ok());
+    let mut owners: Vec<Owner> = owners.collect();
+    owners.sort_by_key(|owner| owner.uid);
+    owners.dedup_by_key(|owner| owner.uid);
+    owners
+}

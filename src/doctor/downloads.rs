@@ -1,0 +1,172 @@
+//! Is each app's pattern matched by what is in rtorrent now; and was everything that is complete
+//! landed. Names come from the session's .torrents, which the info hash covers.
+
+use super::{Area, Asked, Finding};
+use crate::{
+    config::App,
+    deploy::{self, Identified, Job},
+    error::Error,
+    look::{AppStatus, Release},
+    rtorrent::{Download, session},
+    table::counted,
+};
+use metainfo::InfoHash;
+
+/// How many names are told.
+const NAMES: usize = 3;
+
+pub(super) fn look(asked: &Asked<'_>, apps: &[AppStatus]) -> Vec<Finding> {
+    let config = asked.config;
+    let downloads = match asked.rtorrent.all().or_else(|_| session::downloads(&config.rtorrent.session)) {
+        Ok(downloads) => downloads,
+        Err(error) => return vec![Finding::failed(Area::Downloads, "session", &error)],
+    };
+    let mut sorted = Sorted::default();
+    for download in &downloads {
+        sorted.add(asked, download);
+    }
+    let mut found = vec![sorted.session(asked, downloads.len())];
+    found.extend(sorted.nobodys());
+    found.extend(sorted.refused.iter().map(|error| {
+        let fault = Finding::failed(Area::Downloads, "download-refused", error);
+        Finding { level: super::Level::Warning, exit: None, ..fault }
+    }));
+    for app in &config.apps {
+        let ours: Vec<&Ours<'_>> = sorted.ours.iter().filter(|o| o.job.app.name == app.name).collect();
+        found.push(matched(app, &ours, &sorted, downloads.len()));
+        let status = apps.iter().find(|status| status.app == app.name);
+        found.extend(status.and_then(|status| unlanded(&ours, status)));
+    }
+    found
+}
+
+/// A download that is a release of an app.
+struct Ours<'c> {
+    job: Job<'c>,
+    complete: bool,
+}
+
+/// Every download by what it is to us.
+#[derive(Default)]
+struct Sorted<'c> {
+    ours: Vec<Ours<'c>>,
+    /// Names, escaped.
+    nobodys: Vec<String>,
+    refused: Vec<Error>,
+    /// The session has no .torrent of them, or it cannot be read.
+    missing: Vec<InfoHash>,
+    unread: Option<Error>,
+}
+
+impl<'c> Sorted<'c> {
+    fn add(&mut self, asked: &Asked<'c>, download: &Download) {
+        let session = &asked.config.rtorrent.session;
+        let bytes = match session::torrent(session, download.hash, asked.config.torrent_limit()) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return self.missing.push(download.hash),
+            Err(error) => {
+                self.unread.get_or_insert(error);
+                return;
+            }
+        };
+        match deploy::identify(asked.config, download.hash, &bytes) {
+            Ok(Identified::Job(job)) => {
+                let complete = download.complete && !download.hashing;
+                self.ours.push(Ours { job: *job, complete });
+            }
+            Ok(Identified::NoApp(name)) => self.nobodys.push(name),
+            Err(error) => self.refused.push(error),
+        }
+    }
+
+    /// Whether the session that is configured is rtorrent's.
+    fn session(&self, asked: &Asked<'_>, all: usize) -> Finding {
+        let session = crate::error::quoted(&asked.config.rtorrent.session);
+        if let Some(error) = &self.unread {
+            return Finding::failed(Area::Downloads, "session", error);
+        }
+        if !self.missing.is_empty() {
+            let says = format!("{session} lacks the .torrent of {}",
+                counted(self.missing.len() as u64, "download"));
+            return Finding::fault(crate::error::Exit::NotFound, Area::Downloads, "session", says)
+                .because("it is not the session of the rtorrent that answers")
+                .cured_by("[rtorrent] session must be what rtorrent's `session.path` says");
+        }
+        let says = format!("{} in rtorrent, each with its .torrent in {session}",
+            counted(all as u64, "download"));
+        Finding::ok(Area::Downloads, "session", says)
+    }
+
+    fn nobodys(&self) -> Option<Finding> {
+        if self.nobodys.is_empty() {
+            return None;
+        }
+        let says = format!("{} no app's: {}", match self.nobodys.len() {
+            1 => "1 download is".to_owned(),
+            more => format!("{more} downloads are"),
+        }, named(&self.nobodys));
+        Some(
+            Finding::note(Area::Downloads, "download-nobodys", says)
+                .because("no `match` fits the whole name")
+                .cured_by("nothing, if they are no releases; else correct `match` or the name"),
+        )
+    }
+}
+
+fn named(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMES);
+    let shown: Vec<String> = names.iter().take(NAMES).map(|name| format!("`{name}`")).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn matched(app: &App, ours: &[&Ours<'_>], sorted: &Sorted<'_>, all: usize) -> Finding {
+    let patterns: Vec<String> = app.patterns.iter().map(|p| format!("`{p}`")).collect();
+    let patterns = patterns.join(", ");
+    let found = match (ours.len(), all, sorted.nobodys.is_empty()) {
+        (0, 0, _) => Finding::note(Area::App, "match", format!("no download fits {patterns}"))
+            .because("nothing is in rtorrent")
+            .cured_by("rename a .torrent into its watch directory"),
+        (0, _, false) => Finding::warning(Area::App, "match", format!("no download fits {patterns}"))
+            .because(format!("there are {}", named(&sorted.nobodys)))
+            .cured_by("the whole name must fit: correct `match`, or how torrents are named"),
+        (0, _, true) => Finding::note(Area::App, "match", format!("no download fits {patterns}"))
+            .because("all of them are other apps'")
+            .cured_by("nothing, until the first release of this app comes"),
+        (number, ..) => {
+            let says = format!("{} fit {patterns}", counted(number as u64, "download"));
+            Finding::ok(Area::App, "match", says.replace("download fit ", "download fits "))
+        }
+    };
+    found.of_app(&app.name)
+}
+
+/// What is complete and was never told of: its event did not come through.
+fn unlanded(ours: &[&Ours<'_>], status: &AppStatus) -> Option<Finding> {
+    let known = |hash: InfoHash| {
+        let is_it = |release: &Release| {
+            release.hash.as_deref().and_then(InfoHash::parse) == Some(hash)
+        };
+        status.releases.iter().any(is_it)
+    };
+    if status.error.is_some() {
+        return None;
+    }
+    let lost: Vec<String> = ours
+        .iter()
+        .filter(|ours| ours.complete && !known(ours.job.hash))
+        .map(|ours| ours.job.version.to_string())
+        .collect();
+    if lost.is_empty() {
+        return None;
+    }
+    let says = format!("complete in rtorrent and never landed: {}", named(&lost));
+    Some(
+        Finding::warning(Area::App, "unlanded", says)
+            .because("the event did not call the hook, or was lost; it does not come again")
+            .cured_by("seedship sweep")
+            .of_app(&status.app),
+    )
+}

@@ -1,0 +1,119 @@
+//! Why is my hook not called, and everything else that would stop a deploy.
+//!
+//! rtorrent tells nobody that a handler of its event cannot be run: the release that never comes is
+//! all there is to see. So everything on the way from the event to the live release is looked at,
+//! each thing in a file of its own, and told as a [`Finding`]: how it is, why, what to do. Nothing is
+//! changed, no lock of a deploy is taken, and the event is **never fired**: that would run every
+//! other handler on somebody's download. [`mend`] alone changes something, the binding in the running
+//! rtorrent, and reads it back.
+//!
+//! What only the hook's own process can know (whose rights it has, what its sandbox lets it reach)
+//! is asked of a child of rtorrent: [`Inside`].
+
+mod child;
+mod clock;
+mod downloads;
+mod finding;
+mod hook;
+mod inside;
+mod keys;
+mod mend;
+mod reach;
+mod releases;
+mod reload;
+mod root;
+mod screen;
+mod socket;
+mod zombies;
+
+pub use finding::{Area, Finding, Level};
+pub use inside::{Inside, digest, look_inside};
+pub use mend::{Mended, mend};
+
+use crate::{
+    config::Config,
+    error::Exit,
+    look,
+    release::Unix,
+    rtorrent::Client,
+};
+use serde::{Serialize, Serializer};
+use std::path::Path;
+
+/// What doctor looks with.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Its main file, absolute.
+    pub file: &'a Path,
+    /// What this process sees of itself and of the roots.
+    pub own: &'a Inside,
+    /// This program's own file.
+    pub program: &'a Path,
+    /// rtorrent.
+    pub rtorrent: &'a Client,
+    /// Where php-fpm is configured: `/etc/php`.
+    pub php: &'a Path,
+    /// The clock.
+    pub now: Unix,
+}
+
+/// Everything that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Examined {
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Unix,
+    /// In the order in which people read.
+    pub findings: Vec<Finding>,
+    /// What `--fix` did, or would do.
+    pub mended: Option<Mended>,
+}
+
+impl Examined {
+    /// The exit code: that of the first fault. Warnings and notes are none.
+    pub fn exit(&self) -> Exit {
+        self.findings.iter().find_map(|finding| finding.exit).unwrap_or(Exit::Done)
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &Unix, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(time)
+}
+
+/// Looks at everything. What cannot be looked at is told, and the rest is looked at all the same.
+pub fn examine(asked: &Asked<'_>) -> Examined {
+    let Asked { config, rtorrent, now, .. } = *asked;
+    let mut findings: Vec<Finding> =
+        config.faults().map(|e| Finding::failed(Area::Configuration, "configuration", e)).collect();
+    findings.extend(keys::judged(config));
+
+    let reached = reach::look(rtorrent);
+    findings.extend(reached.findings);
+    let mut child = None;
+    if let Some(version) = &reached.version {
+        let hook = hook::look(rtorrent, version, asked.program);
+        let (told, found) = child::look(asked, &hook);
+        findings.extend(hook.findings);
+        findings.extend(told);
+        child = found;
+    }
+    findings.extend(zombies::look(reached.pid));
+    findings.extend(socket::look(&config.rtorrent.scgi));
+    let status = look::status(config, None, now);
+    let apps = status.as_ref().map_or(&[][..], |status| &status.apps);
+    findings.extend(downloads::look(asked, apps));
+    for app in &config.apps {
+        findings.extend(root::judged(app, asked.own, child.as_ref(), apps));
+    }
+    findings.extend(releases::judged(apps, now));
+    findings.push(clock::judged(apps, now));
+    findings.extend(reload::look(config, asked.php));
+    // Stable: within an app, or an area, in the order in which it was looked at.
+    findings.sort_by(|a, b| (a.area, &a.app).cmp(&(b.area, &b.app)));
+    Examined { at: now, findings, mended: None }
+}
+
+#[cfg(test)]
+mod tests;
