@@ -18,6 +18,7 @@ mod confined;
 mod configuration;
 mod corpora;
 mod demo;
+mod doctor;
 mod corpus;
 mod errors;
 mod event;

@@ -68,10 +68,13 @@ fn program() -> Result<PathBuf> {
 
 /// Changes the binding, and tells the log who did.
 fn mend(asked: &Asked<'_>, dry_run: bool) -> Result<doctor::Mended> {
+    if dry_run {
+        return doctor::mend(asked, dry_run);
+    }
     let Log { socket, facility, level } = &asked.config.log;
     report::start(socket, (*facility).into(), *level);
     let mended = doctor::mend(asked, dry_run)?;
-    if let Some(bound) = mended.bound.as_ref().filter(|_| !dry_run) {
+    if let Some(bound) = &mended.bound {
         let who = super::user::operator()?.name;
         Line::new(format!("the hook was bound in the running rtorrent by {}", one_line(&who)))
             .field("bound", bound)

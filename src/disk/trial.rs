@@ -140,7 +140,7 @@ mod tests {
     fn many_at_once_do_not_disturb_each_other() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("releases")).unwrap();
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     let disk = Kernel::open(dir.path()).unwrap();

@@ -14,12 +14,20 @@ use metainfo::InfoHash;
 
 /// How many names are told.
 const NAMES: usize = 3;
+/// What is wrong where the session is not there, or another's.
+const SESSION: &str = "[rtorrent] session must be what rtorrent's `session.path` says";
 
 pub(super) fn look(asked: &Asked<'_>, apps: &[AppStatus]) -> Vec<Finding> {
     let config = asked.config;
     let downloads = match asked.rtorrent.all().or_else(|_| session::downloads(&config.rtorrent.session)) {
         Ok(downloads) => downloads,
-        Err(error) => return vec![Finding::failed(Area::Downloads, "session", &error)],
+        Err(error) => {
+            let fault = Finding::failed(Area::Downloads, "session", &error);
+            return vec![match error.hint {
+                Some(_) => fault,
+                None => fault.cured_by(SESSION),
+            }];
+        }
     };
     let mut sorted = Sorted::default();
     for download in &downloads {
@@ -90,7 +98,7 @@ impl<'c> Sorted<'c> {
                 counted(self.missing.len() as u64, "download"));
             return Finding::fault(crate::error::Exit::NotFound, Area::Downloads, "session", says)
                 .because("it is not the session of the rtorrent that answers")
-                .cured_by("[rtorrent] session must be what rtorrent's `session.path` says");
+                .cured_by(SESSION);
         }
         let says = format!("{} in rtorrent, each with its .torrent in {session}",
             counted(all as u64, "download"));

@@ -89,6 +89,9 @@ pub struct Finding {
     pub cure: Option<String>,
 }
 
+/// What to do about a failure that says no more than what the kernel said.
+const NO_HINT: &str = "put that right, then type `seedship doctor` again";
+
 impl Finding {
     fn new(level: Level, area: Area, id: &'static str, says: impl fmt::Display) -> Self {
         let says = one_line(&says.to_string());
@@ -119,7 +122,7 @@ impl Finding {
     pub(super) fn failed(area: Area, id: &'static str, error: &Error) -> Self {
         let says = format!("could not {} {}", error.verb, error.thing);
         let fault = Self::fault(error.exit, area, id, says).because(&error.cause);
-        error.hint.iter().fold(fault, Self::cured_by)
+        fault.cured_by(error.hint.as_deref().unwrap_or(NO_HINT))
     }
 
     /// A failure that keeps nobody from deploying.
@@ -165,16 +168,6 @@ impl Told {
     pub(super) fn fault(&self, area: Area, id: &'static str) -> Finding {
         let exit = Exit::from_code(self.exit).unwrap_or(Exit::Bug);
         let fault = Finding::fault(exit, area, id, &self.what).because(&self.cause);
-        self.hint.iter().fold(fault, Finding::cured_by)
-    }
-
-    /// The exit code that it failed with.
-    pub(super) fn exit(&self) -> Option<Exit> {
-        Exit::from_code(self.exit)
-    }
-
-    /// Why.
-    pub(super) fn cause(&self) -> &str {
-        &self.cause
+        fault.cured_by(self.hint.as_deref().unwrap_or(NO_HINT))
     }
 }

@@ -114,6 +114,3 @@ pub fn examine(asked: &Asked<'_>) -> Examined {
     findings.sort_by(|a, b| (a.area, &a.app).cmp(&(b.area, &b.app)));
     Examined { at: now, findings, mended: None }
 }
-
-#[cfg(test)]
-mod tests;

@@ -36,7 +36,7 @@ fn of(app: &AppStatus, now: Unix) -> Vec<Finding> {
     found.push(live(app));
     found.extend(app.hold.as_ref().map(|hold| held(app, hold)));
     found.extend(unfinished(app));
-    found.extend(overdue(app, now));
+    found.extend(overdue(app, now).or_else(|| waiting(app)));
     found.extend(refused(app));
     found
 }
@@ -100,6 +100,17 @@ fn overdue(app: &AppStatus, now: Unix) -> Option<Finding> {
         Finding::warning(Area::App, "overdue", says)
             .because("so no `seedship sweep` runs: lost events are not found either")
             .cured_by("a timer, or `schedule = seedship_sweep, …` of rtorrent.rc.example"),
+    )
+}
+
+/// What a sweep will try again.
+fn waiting(app: &AppStatus) -> Option<Finding> {
+    let release = app.releases.iter().find(|release| release.state == Case::Waiting)?;
+    let when = release.not_before.map_or(String::new(), |then| format!(" until {then}"));
+    Some(
+        Finding::warning(Area::App, "waiting", format!("{} waits{when}", release.name()))
+            .because(release.why.clone().unwrap_or_default())
+            .cured_by("put that right; the next `seedship sweep` after it tries again"),
     )
 }
 

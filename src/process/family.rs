@@ -109,7 +109,9 @@ mod tests {
 
     #[test]
     fn the_bound_of_a_control_group_lies_where_it_is_mounted() {
-        let file = |line| limit_file(line).map(|path| path.display().to_string());
+        fn file(line: &str) -> Option<String> {
+             limit_file(line).map(|path| path.display().to_string())
+        }
         let unit = "/system.slice/rtorrent.service";
         let two = format!("/sys/fs/cgroup{unit}/pids.max");
         assert_eq!(file(&format!("0::{unit}")), Some(two));
