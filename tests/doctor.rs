@@ -17,7 +17,9 @@ pub(crate) struct Found {
 impl Found {
     /// Types `seedship doctor … --json` on a host.
     pub(crate) fn of(host: &Host<'_>, more: &[&str]) -> Self {
-        Self::from(Run::of(host.command(&[&["doctor"], more, &["--json"]].concat()).output().unwrap()))
+        Self::from(Run::of(
+            host.command(&[&["doctor"], more, &["--json"]].concat()).output().unwrap(),
+        ))
     }
 
     /// Reads an answer; whatever is not well has a cause and a cure, of one line each.

@@ -19,16 +19,17 @@ const SESSION: &str = "[rtorrent] session must be what rtorrent's `session.path`
 
 pub(super) fn look(asked: &Asked<'_>, apps: &[AppStatus]) -> Vec<Finding> {
     let config = asked.config;
-    let downloads = match asked.rtorrent.all().or_else(|_| session::downloads(&config.rtorrent.session)) {
-        Ok(downloads) => downloads,
-        Err(error) => {
-            let fault = Finding::failed(Area::Downloads, "session", &error);
-            return vec![match error.hint {
-                Some(_) => fault,
-                None => fault.cured_by(SESSION),
-            }];
-        }
-    };
+    let downloads =
+        match asked.rtorrent.all().or_else(|_| session::downloads(&config.rtorrent.session)) {
+            Ok(downloads) => downloads,
+            Err(error) => {
+                let fault = Finding::failed(Area::Downloads, "session", &error);
+                return vec![match error.hint {
+                    Some(_) => fault,
+                    None => fault.cured_by(SESSION),
+                }];
+            }
+        };
     let mut sorted = Sorted::default();
     for download in &downloads {
         sorted.add(asked, download);
@@ -40,7 +41,8 @@ pub(super) fn look(asked: &Asked<'_>, apps: &[AppStatus]) -> Vec<Finding> {
         Finding { level: super::Level::Warning, exit: None, ..fault }
     }));
     for app in &config.apps {
-        let ours: Vec<&Ours<'_>> = sorted.ours.iter().filter(|o| o.job.app.name == app.name).collect();
+        let ours: Vec<&Ours<'_>> =
+            sorted.ours.iter().filter(|o| o.job.app.name == app.name).collect();
         found.push(matched(app, &ours, &sorted, downloads.len()));
         let status = apps.iter().find(|status| status.app == app.name);
         found.extend(status.and_then(|status| unlanded(&ours, status)));
@@ -94,14 +96,16 @@ impl<'c> Sorted<'c> {
             return Finding::failed(Area::Downloads, "session", error);
         }
         if !self.missing.is_empty() {
-            let says = format!("{session} lacks the .torrent of {}",
-                counted(self.missing.len() as u64, "download"));
+            let says = format!(
+                "{session} lacks the .torrent of {}",
+                counted(self.missing.len() as u64, "download")
+            );
             return Finding::fault(crate::error::Exit::NotFound, Area::Downloads, "session", says)
                 .because("it is not the session of the rtorrent that answers")
                 .cured_by(SESSION);
         }
-        let says = format!("{} in rtorrent, each with its .torrent in {session}",
-            counted(all as u64, "download"));
+        let says =
+            format!("{}, each with its .torrent in {session}", counted(all as u64, "download"));
         Finding::ok(Area::Downloads, "session", says)
     }
 
@@ -109,10 +113,14 @@ impl<'c> Sorted<'c> {
         if self.nobodys.is_empty() {
             return None;
         }
-        let says = format!("{} no app's: {}", match self.nobodys.len() {
-            1 => "1 download is".to_owned(),
-            more => format!("{more} downloads are"),
-        }, named(&self.nobodys));
+        let says = format!(
+            "{} no app's: {}",
+            match self.nobodys.len() {
+                1 => "1 download is".to_owned(),
+                more => format!("{more} downloads are"),
+            },
+            named(&self.nobodys)
+        );
         Some(
             Finding::note(Area::Downloads, "download-nobodys", says)
                 .because("no `match` fits the whole name")
@@ -137,9 +145,11 @@ fn matched(app: &App, ours: &[&Ours<'_>], sorted: &Sorted<'_>, all: usize) -> Fi
         (0, 0, _) => Finding::note(Area::App, "match", format!("no download fits {patterns}"))
             .because("nothing is in rtorrent")
             .cured_by("rename a .torrent into its watch directory"),
-        (0, _, false) => Finding::warning(Area::App, "match", format!("no download fits {patterns}"))
-            .because(format!("there are {}", named(&sorted.nobodys)))
-            .cured_by("the whole name must fit: correct `match`, or how torrents are named"),
+        (0, _, false) => {
+            Finding::warning(Area::App, "match", format!("no download fits {patterns}"))
+                .because(format!("there are {}", named(&sorted.nobodys)))
+                .cured_by("the whole name must fit: correct `match`, or how torrents are named")
+        }
         (0, _, true) => Finding::note(Area::App, "match", format!("no download fits {patterns}"))
             .because("all of them are other apps'")
             .cured_by("nothing, until the first release of this app comes"),
@@ -154,9 +164,8 @@ fn matched(app: &App, ours: &[&Ours<'_>], sorted: &Sorted<'_>, all: usize) -> Fi
 /// What is complete and was never told of: its event did not come through.
 fn unlanded(ours: &[&Ours<'_>], status: &AppStatus) -> Option<Finding> {
     let known = |hash: InfoHash| {
-        let is_it = |release: &Release| {
-            release.hash.as_deref().and_then(InfoHash::parse) == Some(hash)
-        };
+        let is_it =
+            |release: &Release| release.hash.as_deref().and_then(InfoHash::parse) == Some(hash);
         status.releases.iter().any(is_it)
     };
     if status.error.is_some() {

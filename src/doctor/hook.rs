@@ -12,12 +12,7 @@ use crate::{
     },
 };
 use std::{
-    collections::BTreeSet,
-    ffi::OsStr,
-    fs,
-    io::ErrorKind,
-    os::unix::fs::PermissionsExt,
-    path::Path,
+    collections::BTreeSet, ffi::OsStr, fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path,
 };
 
 /// The key that the shipped rc file gives the hook: behind rtorrent's own and most others.
@@ -165,7 +160,7 @@ fn judge(handler: &Handler, known: &Known<'_>, hook: &mut Hook) -> Found {
     let key = escaped(handler.key.as_bytes());
     let statements = match handler.bound.statements() {
         Ok(statements) => statements,
-        Err(_) if !handler.bound.shown().contains("seedship") => return Found::Another,
+        Err(_) if !is_named(&handler.bound.shown(), known.own_name) => return Found::Another,
         Err(why) => {
             let says = format!("rtorrent cannot run `{key}`: {}", handler.bound.shown());
             hook.findings.push(wrong("hook-unreadable", says).because(why).cured_by(FIX));
@@ -186,7 +181,8 @@ fn judge(handler: &Handler, known: &Known<'_>, hook: &mut Hook) -> Found {
         hook.findings.push(Finding::ok(Area::Hook, "hook", calls));
         hook.right = hook.right.take().or(Some(call.clone()));
     } else {
-        let alone = statements.len() == 1 && !first.program().is_some_and(is_shell);
+        let itself = first.program().is_some_and(|program| is_ours(program, known.own_name));
+        let alone = statements.len() == 1 && itself;
         hook.wrong.push(Wrong { key: handler.key.clone(), alone });
     }
     hook.called = hook.called.take().or(Some(call));
@@ -201,12 +197,24 @@ fn program_of(statement: &Statement) -> String {
     format!("`{}`", escaped(statement.program().unwrap_or_default().as_bytes()))
 }
 
-/// A statement that is meant to run seedship, itself or through a shell.
+/// A statement that is meant to run seedship, itself or through another program. A path that only
+/// leads through a directory of that name is somebody else's.
 fn is_hook(statement: &Statement, own_name: &OsStr) -> bool {
-    let named = |program: &str| Path::new(program).file_name() == Some(own_name);
     let texts = || statement.arguments.iter().filter_map(Word::text);
+    let whole = || texts().collect::<Vec<_>>().join(" ");
+    let through = || is_named(&whole(), own_name) && whole().contains("finished");
     statement.command.starts_with("exec")
-        && (texts().next().is_some_and(named) || texts().any(|text| text.contains("seedship")))
+        && (statement.program().is_some_and(|program| is_ours(program, own_name)) || through())
+}
+
+fn is_ours(program: &str, own_name: &OsStr) -> bool {
+    Path::new(program).file_name() == Some(own_name)
+}
+
+/// The program's own name stands in a text, alone or at the end of a path.
+fn is_named(text: &str, own_name: &OsStr) -> bool {
+    let words = text.split(|c: char| c.is_whitespace() || "=,;(){}\"'".contains(c));
+    words.into_iter().any(|word| is_ours(word, own_name))
 }
 
 fn call(key: &str, statement: &Statement) -> Call {
@@ -235,12 +243,14 @@ fn problems(key: &str, statement: &Statement, known: &Known<'_>) -> Vec<Finding>
         found.push(foreground(key, command, known.version));
     }
     let program = statement.program().unwrap_or_default();
-    if is_shell(program) {
+    if !is_ours(program, known.own_name) {
         let says = format!("`{key}` calls seedship through {}", program_of(statement));
-        let cause = "what the shell makes of it cannot be told from here";
-        found.push(Finding::warning(Area::Hook, "hook-shell", says).because(cause).cured_by(
-            "call seedship itself, with the hash alone: see rtorrent.rc.example",
-        ));
+        let cause = "what that makes of it cannot be told from here";
+        found.push(
+            Finding::warning(Area::Hook, "hook-through", says)
+                .because(cause)
+                .cured_by("call seedship itself, with the hash alone: see rtorrent.rc.example"),
+        );
         return found;
     }
     if !program.starts_with('/') {
@@ -264,11 +274,6 @@ fn foreground(key: &str, command: &str, version: &Version) -> Finding {
     }
     let cause = format!("{text} stands still for the whole deploy; 0.16 would for ever");
     Finding::warning(Area::Hook, "hook-foreground", says).because(cause).cured_by(FIX)
-}
-
-fn is_shell(program: &str) -> bool {
-    let name = Path::new(program).file_name().and_then(OsStr::to_str);
-    name.is_some_and(|name| ["sh", "bash", "dash", "env"].contains(&name))
 }
 
 /// `finished` and the hash, and at most the options of every command.
@@ -343,7 +348,8 @@ fn in_the_way(other: &Handler, known: &Known<'_>) -> Option<Finding> {
             return Some(fails(format!("{}: {why}", program_of(statement))));
         }
         if !quiet && !statement.command.ends_with(".bg") {
-            let says = format!("`{key}` runs before the hook and may fail: {}", other.bound.shown());
+            let says =
+                format!("`{key}` runs before the hook and may fail: {}", other.bound.shown());
             let cause = "if that program does not end with 0, rtorrent skips the hook";
             return Some(
                 Finding::warning(Area::Hook, "hook-behind", says).because(cause).cured_by(cure),

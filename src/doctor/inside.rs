@@ -261,9 +261,11 @@ mod tests {
 
     #[test]
     fn a_report_is_one_line_of_ascii_and_is_read_back() {
-        let mut inside = look_inside(Path::new("/etc/žluť\n/𝄞.toml"), None, Err(&Error::new(
-            Exit::Config, "read", "`žluť`", "it is not there",
-        )));
+        let mut inside = look_inside(
+            Path::new("/etc/žluť\n/𝄞.toml"),
+            None,
+            Err(&Error::new(Exit::Config, "read", "`žluť`", "it is not there")),
+        );
         inside.roots.push(Root::late("shop", Path::new("/srv/žluť")));
         let line = inside.line();
         assert!(line.bytes().all(|b| (b' '..=b'~').contains(&b)), "{line}");

@@ -11,11 +11,13 @@ pub(super) fn judged(config: &Config) -> Vec<Finding> {
                 let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
                 Finding::ok(Area::App, "keys", format!("signed by one of {}", ids.join(", ")))
             }
-            Trust::Unsigned => {
-                Finding::note(Area::App, "keys", "`unsigned = \"accept\"`: no signature is asked for")
-                    .because("whoever can add a torrent to rtorrent can deploy")
-                    .cured_by("public_keys = [\"RWQ…\"] in its place refuses all but your own")
-            }
+            Trust::Unsigned => Finding::note(
+                Area::App,
+                "keys",
+                "`unsigned = \"accept\"`: no signature is asked for",
+            )
+            .because("whoever can add a torrent to rtorrent can deploy")
+            .cured_by("public_keys = [\"RWQ…\"] in its place refuses all but your own"),
         };
         found.of_app(&app.name)
     });

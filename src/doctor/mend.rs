@@ -58,12 +58,14 @@ impl Plan {
         if let Some(mixed) = hook.wrong.iter().find(|wrong| !wrong.alone) {
             let thing = format!("the handler `{}`", escaped(mixed.key.as_bytes()));
             let cause = "it does other things beside calling seedship";
-            return Err(Error::new(Exit::Config, "replace", thing, cause)
-                .hint("take the call of seedship out of that line of the rc file, and restart rtorrent"));
+            return Err(Error::new(Exit::Config, "replace", thing, cause).hint(
+                "take the call of seedship out of that line of the rc file, and restart rtorrent",
+            ));
         }
         let (program, options, inside) = reachable(asked, hook)?;
         let is_right = |call: &hook::Call| call.program == program && call.options == options;
-        let is_done = hook.right.as_ref().is_some_and(is_right) && inside.digest == asked.own.digest;
+        let is_done =
+            hook.right.as_ref().is_some_and(is_right) && inside.digest == asked.own.digest;
         // What is right but reads another configuration is as wrong as the rest.
         let stale = hook.right.iter().filter(|_| !is_done).map(|call| call.key.clone());
         let wrong = hook.wrong.iter().map(|wrong| wrong.key.clone()).chain(stale);
@@ -135,7 +137,8 @@ fn reachable(asked: &Asked<'_>, hook: &Hook) -> Result<(String, Vec<String>, Ins
             }
         }
     }
-    Err(failed.unwrap_or_else(|| Error::new(Exit::Bug, "find", "a program to bind", "none was tried")))
+    Err(failed
+        .unwrap_or_else(|| Error::new(Exit::Bug, "find", "a program to bind", "none was tried")))
 }
 
 /// `--config FILE`, of whatever a call was given.

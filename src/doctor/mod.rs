@@ -30,13 +30,7 @@ pub use finding::{Area, Finding, Level};
 pub use inside::{Inside, digest, look_inside};
 pub use mend::{Mended, mend};
 
-use crate::{
-    config::Config,
-    error::Exit,
-    look,
-    release::Unix,
-    rtorrent::Client,
-};
+use crate::{config::Config, error::Exit, look, release::Unix, rtorrent::Client};
 use serde::{Serialize, Serializer};
 use std::path::Path;
 

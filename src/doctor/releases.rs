@@ -16,9 +16,9 @@ use std::time::Duration;
 const OVERDUE: Duration = Duration::from_secs(3600);
 
 pub(super) fn judged(apps: &[AppStatus], now: Unix) -> Vec<Finding> {
-    let each = apps.iter().flat_map(|app| {
-        of(app, now).into_iter().map(|finding| finding.of_app(&app.app))
-    });
+    let each = apps
+        .iter()
+        .flat_map(|app| of(app, now).into_iter().map(|finding| finding.of_app(&app.app)));
     each.collect()
 }
 

@@ -38,7 +38,8 @@ pub(super) fn look(config: &Config, php: &Path) -> Vec<Finding> {
 /// The php-fpm that a command reloads: `php8.2-fpm`.
 fn reloaded(argv: &[String]) -> Option<String> {
     let words = || argv.iter().flat_map(|word| word.split_whitespace());
-    let acts = |word: &str| ["reload", "try-reload-or-restart", "reload-or-restart"].contains(&word);
+    let acts =
+        |word: &str| ["reload", "try-reload-or-restart", "reload-or-restart"].contains(&word);
     let signals = |word: &str| word.ends_with("USR2");
     let unit = words().find(|word| word.contains("php") && word.contains("fpm"))?;
     words().any(|word| acts(word) || signals(word)).then(|| {
@@ -57,15 +58,17 @@ fn judged(command: &str, unit: &str, php: &Path) -> Finding {
             .cured_by("process_control_timeout must not be 0; best reload nothing"),
         None => Finding::ok(Area::App, "reload", says + ", which waits for its requests"),
         Some(file) => Finding::warning(Area::App, "reload", says)
-            .because(format!("process_control_timeout is 0 in {}: requests are killed", quoted(file)))
+            .because(format!(
+                "process_control_timeout is 0 in {}: requests are killed",
+                quoted(file)
+            ))
             .cured_by("take it out ($realpath_root in nginx needs no reload), or set it to 10s"),
     }
 }
 
 /// The main files of that php-fpm, or of all where the name tells no version.
 fn files(unit: &str, php: &Path) -> Vec<PathBuf> {
-    let version: String =
-        unit.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
+    let version: String = unit.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
     let versions = fs::read_dir(php).into_iter().flatten().flatten().map(|entry| entry.path());
     let wanted = |path: &PathBuf| version.is_empty() || path.ends_with(&version);
     let mut files: Vec<PathBuf> = versions

@@ -3,7 +3,10 @@
 //! It is judged by what the hook's own process saw, where there is one that may write there; else
 //! by what this process saw.
 
-use super::{Area, Finding, Inside, inside::{Root, user_shown}};
+use super::{
+    Area, Finding, Inside,
+    inside::{Root, user_shown},
+};
 use crate::{
     config::App,
     error::{Exit, quoted},
@@ -70,14 +73,18 @@ fn room(app: &App, root: &Root, live: Option<&AppStatus>) -> Option<Finding> {
     let wanted = bytes.saturating_add(app.min_free);
     if free < wanted {
         let says = format!("{} are free, and a release wants {}", size(free), size(wanted));
-        let cause = format!("that is the live one's {}, and min_free {}", size(bytes), size(app.min_free));
+        let cause =
+            format!("that is the live one's {}, and min_free {}", size(bytes), size(app.min_free));
         return Some(
             Finding::fault(Exit::Io, Area::App, "room", says).because(cause).cured_by(cure),
         );
     }
     if let Some(inodes) = root.inodes.filter(|inodes| *inodes < files.max(1)) {
-        let says = format!("{} are free, the live release has {}",
-            counted(inodes, "inode"), counted(files, "file"));
+        let says = format!(
+            "{} are free, the live release has {}",
+            counted(inodes, "inode"),
+            counted(files, "file")
+        );
         let cause = "each file of a release takes an inode";
         return Some(
             Finding::fault(Exit::Io, Area::App, "room", says).because(cause).cured_by(cure),

@@ -1,7 +1,10 @@
 //! What was found, for people: by what it is about, a line each, cause and cure below.
 
 use super::{Area, Examined, Finding, Level, Mended};
-use crate::{error::one_line, table::{WIDTH, counted, wrapped}};
+use crate::{
+    error::one_line,
+    table::{WIDTH, counted, wrapped},
+};
 use anstyle::{AnsiColor, Style};
 
 impl Examined {

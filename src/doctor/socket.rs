@@ -10,12 +10,7 @@ use crate::{
     error::{Exit, quoted},
 };
 use nix::unistd::{Gid, Group};
-use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
 
 /// Permission bits of the owner; those of group and others are three and six bits lower.
 const WRITE: u32 = 0o200;
@@ -39,9 +34,13 @@ fn on_tcp(host: &str, exposed: bool) -> Finding {
     match exposed {
         true => warning
             .because("whoever reaches that port runs any command as rtorrent's user")
-            .cured_by("`network.scgi.open_local` and a socket; or a firewall for this machine alone"),
+            .cured_by(
+                "`network.scgi.open_local` and a socket; or a firewall for this machine alone",
+            ),
         false => warning
-            .because("a port has no mode: every user of this machine may run commands as rtorrent's")
+            .because(
+                "a port has no mode: every user of this machine may run commands as rtorrent's",
+            )
             .cured_by("`network.scgi.open_local` and a socket in a directory of mode 0700"),
     }
 }
@@ -99,7 +98,9 @@ fn judged(path: &Path, ways: &[Way], members: &dyn Fn(u32) -> BTreeSet<String>) 
         let says = format!("every user of this machine may connect to {place}");
         return Finding::fault(Exit::Permission, Area::Socket, "socket", says)
             .because("whoever connects runs any command as rtorrent's user")
-            .cured_by("chmod 0700 on its directory, and umask 0117 around its birth in the rc file");
+            .cured_by(
+                "chmod 0700 on its directory, and umask 0117 around its birth in the rc file",
+            );
     }
     let owner = ways.first().map_or(0, |socket| socket.uid);
     let owner = user_shown(owner, None);
@@ -113,7 +114,11 @@ fn judged(path: &Path, ways: &[Way], members: &dyn Fn(u32) -> BTreeSet<String>) 
     others.remove(&owner);
     others.remove("root");
     if others.is_empty() {
-        return Finding::ok(Area::Socket, "socket", format!("`{owner}` alone may connect to {place}"));
+        return Finding::ok(
+            Area::Socket,
+            "socket",
+            format!("`{owner}` alone may connect to {place}"),
+        );
     }
     let names: Vec<String> = others.into_iter().collect();
     let says = format!("`{owner}` may connect to {place}, and `{}`", names.join("`, `"));

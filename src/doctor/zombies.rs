@@ -2,7 +2,7 @@
 //! a task until rtorrent ends.
 
 use super::{Area, Finding};
-use crate::{process, table::counted};
+use crate::{process, table::count};
 
 /// Without a known bound so many are too many.
 const MANY: u64 = 2000;
@@ -22,11 +22,14 @@ pub(super) fn look(pid: Option<u32>) -> Option<Finding> {
 
 fn judged(zombies: u64, limit: Option<u64>) -> Finding {
     let most = limit.unwrap_or(2 * MANY).max(1);
-    let count = counted(zombies, "child");
-    let count = count.replace("childs", "children");
-    let says = match limit {
-        Some(limit) => format!("{count} ended and not waited for, of {limit} tasks it may have"),
-        None => format!("{count} ended and not waited for"),
+    let count = match zombies {
+        0 => "none of its children is a zombie".to_owned(),
+        1 => "1 child is a zombie".to_owned(),
+        more => format!("{} children are zombies", count(more)),
+    };
+    let says = match limit.filter(|_| zombies > 0) {
+        Some(limit) => format!("{count}, of {limit} tasks it may have"),
+        None => count,
     };
     let bad = |finding: Finding| {
         finding
@@ -38,9 +41,7 @@ fn judged(zombies: u64, limit: Option<u64>) -> Finding {
         zombies if zombies >= most - most / 10 => {
             bad(Finding::fault(crate::error::Exit::Again, Area::Rtorrent, "zombies", says))
         }
-        zombies if zombies >= most / 2 => {
-            bad(Finding::warning(Area::Rtorrent, "zombies", says))
-        }
+        zombies if zombies >= most / 2 => bad(Finding::warning(Area::Rtorrent, "zombies", says)),
         _ => Finding::ok(Area::Rtorrent, "zombies", says),
     }
 }
@@ -59,7 +60,7 @@ mod tests {
         assert_eq!(level(90, Some(100)), Level::Fault);
         assert_eq!(level(1, Some(0)), Level::Fault);
         assert_eq!((level(1999, None), level(2000, None)), (Level::Ok, Level::Warning));
-        assert!(judged(1, None).says.starts_with("1 child ended"));
-        assert!(judged(2, None).says.starts_with("2 children ended"));
+        assert_eq!(judged(1, None).says, "1 child is a zombie");
+        assert_eq!(judged(2, Some(9)).says, "2 children are zombies, of 9 tasks it may have");
     }
 }

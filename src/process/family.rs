@@ -32,7 +32,8 @@ pub fn children(pid: u32) -> Option<Children> {
 
 fn command_line(pid: u32) -> Vec<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    let words =
+        line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
     words.collect()
 }
 
@@ -110,7 +111,7 @@ mod tests {
     #[test]
     fn the_bound_of_a_control_group_lies_where_it_is_mounted() {
         fn file(line: &str) -> Option<String> {
-             limit_file(line).map(|path| path.display().to_string())
+            limit_file(line).map(|path| path.display().to_string())
         }
         let unit = "/system.slice/rtorrent.service";
         let two = format!("/sys/fs/cgroup{unit}/pids.max");

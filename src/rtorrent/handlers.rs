@@ -84,7 +84,8 @@ impl Client {
     fn set_key(&self, arguments: &[&str]) -> Result<()> {
         const ASKED: &str = "method.set_key";
         let question = Request::new(ASKED).arg("").arg(FINISHED);
-        let question = arguments.iter().fold(question, |question, argument| question.arg(*argument));
+        let question =
+            arguments.iter().fold(question, |question, argument| question.arg(*argument));
         self.ask(&question).map(drop).map_err(|e| e.asking(ASKED))
     }
 

@@ -13,6 +13,7 @@ lab::on_both![
     what_is_shipped_is_right,
     every_wrong_binding_is_found_and_cured,
     the_line_that_is_printed_makes_it_last,
+    what_goes_through_a_shell_stays,
     a_handler_that_fails_first_is_found,
     a_program_that_cannot_be_run_is_found,
     another_configuration_is_found_and_cured,
@@ -56,7 +57,7 @@ fn what_is_shipped_is_right(lab: &Lab, flavour: Flavour) {
     found.is("hook", "ok", "`zz_seedship` calls");
     found.is("child-configuration", "ok", "seedship.toml");
     found.is("rtorrent", "ok", if flavour == Flavour::Old { "0.9.8" } else { "0.16." });
-    found.is("zombies", "ok", "ended and not waited for");
+    found.is("zombies", "ok", "zombie");
     found.is("socket", "ok", "alone may connect");
     found.is("root", "ok", "in one step");
     assert_eq!(found.level("hook-unsaved"), "", "the shipped file saves at once");
@@ -168,6 +169,27 @@ fn the_line_that_is_printed_makes_it_last(lab: &Lab, flavour: Flavour) {
     host.await_live(&node, "shop", "1.0");
 }
 
+/// What goes through another program cannot be judged, and is not ours to take away.
+fn what_goes_through_a_shell_stays(lab: &Lab, flavour: Flavour) {
+    let host = Host::new(lab, SHOP);
+    let node = host.node(flavour).start().unwrap();
+    let shell = format!("execute.nothrow.bg=sh,-c,\"{SEEDSHIP} finished $1; true\",x,$d.hash=");
+    set(&node, "zz_seedship", None);
+    set(&node, "mine", Some(&shell));
+    let found = Found::of(&host, &[]);
+    found.is("hook-through", "warning", "calls seedship through `sh`");
+    let run = host.run(&["doctor", "--fix"]);
+    assert_eq!(run.code, 78, "{run:?}");
+    assert!(run.stderr.contains("could not replace the handler `mine`"), "{}", run.stderr);
+    // Two commands in one handler, one of them wrong.
+    let two = format!("print=x ; execute.nothrow.bg={SEEDSHIP},finished");
+    set(&node, "mine", Some(&two));
+    Found::of(&host, &[]).is("hook-hash", "fault", "missing");
+    let before = handlers(&node);
+    assert_eq!(host.run(&["doctor", "--fix"]).code, 78);
+    assert_eq!(handlers(&node), before);
+}
+
 fn a_handler_that_fails_first_is_found(lab: &Lab, flavour: Flavour) {
     let host = Host::new(lab, SHOP);
     let node = host.node(flavour).start().unwrap();
@@ -224,7 +246,8 @@ fn a_program_that_cannot_be_run_is_found(lab: &Lab, flavour: Flavour) {
 fn another_configuration_is_found_and_cured(lab: &Lab, flavour: Flavour) {
     let host = Host::new(lab, SHOP);
     let seeder = lab.rtorrent(flavour).start().unwrap();
-    let other = lab.write("other/config.toml", "# no apps\n[log]\nsocket = \"/nowhere\"\n").unwrap();
+    let other =
+        lab.write("other/config.toml", "# no apps\n[log]\nsocket = \"/nowhere\"\n").unwrap();
     let node = host.node(flavour).env("SEEDSHIP_CONFIG", &other).start().unwrap();
     let found = Found::of(&host, &[]);
     found.is("child-configuration", "fault", "other/config.toml");
@@ -255,10 +278,12 @@ fn a_hook_that_rtorrent_waits_for_is_named() {
         let hook = || {
             let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
             let mut children = children.split_whitespace();
-            children.find(|child| {
-                let line = fs::read_to_string(format!("/proc/{child}/cmdline"));
-                line.is_ok_and(|line| line.contains("finished"))
-            }).map(str::to_owned)
+            children
+                .find(|child| {
+                    let line = fs::read_to_string(format!("/proc/{child}/cmdline"));
+                    line.is_ok_and(|line| line.contains("finished"))
+                })
+                .map(str::to_owned)
         };
         await_for("the hook", || hook().is_some()).unwrap();
         let found = Found::of(&host, &[]);

@@ -103,9 +103,15 @@ fn a_killed_trial_leaves_nothing_for_long() {
     host.landed("shop", "1.0");
     let before = host.picture("shop");
     let mut seen_left = 0;
-    for (call, when) in
-        [("mkdirat", 1), ("symlinkat", 1), ("symlinkat", 2), ("renameat2", 1), ("renameat2", 2), ("renameat", 1), ("unlinkat", 1)]
-    {
+    for (call, when) in [
+        ("mkdirat", 1),
+        ("symlinkat", 1),
+        ("symlinkat", 2),
+        ("renameat2", 1),
+        ("renameat2", 2),
+        ("renameat", 1),
+        ("unlinkat", 1),
+    ] {
         let doctor = host.command(&["doctor", "--inside"]);
         let mut strace = Command::new("strace");
         let inject = format!("inject={call}:signal=KILL:when={when}");
@@ -280,5 +286,9 @@ fn a_reload_of_debians_php_is_told_of() {
     let host = Host::new(&lab, SHOP);
     let reload = format!("[[\"sudo\", \"-n\", \"systemctl\", \"reload\", \"php{version}-fpm\"]]");
     host.configure(&format!("{SHOP}[apps.shop.run]\nactivated = {reload}\n"));
-    Found::of(&host, &[]).is("reload", "warning", &format!("process_control_timeout is 0 in `{main}`"));
+    Found::of(&host, &[]).is(
+        "reload",
+        "warning",
+        &format!("process_control_timeout is 0 in `{main}`"),
+    );
 }

@@ -27,7 +27,9 @@ fn screen(host: &Host<'_>, run: &Run) -> String {
     let text = whole.join("\n") + &format!("\n[exit {}]\n", run.code);
     // Root's rtorrent is told of; what everybody's is, is kept.
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
-    let text = text.replace(&format!("`{user}`"), "`USER`").replace(crate::host::SEEDSHIP, "/usr/bin/seedship");
+    let text = text
+        .replace(&format!("`{user}`"), "`USER`")
+        .replace(crate::host::SEEDSHIP, "/usr/bin/seedship");
     let text = if as_root() { as_if_not_root(&text) } else { text };
     let lines = stable(&text, host.lab);
     let masked = lines.lines().map(|line| match line.strip_suffix(" are free") {
