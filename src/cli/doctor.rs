@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::{self, Config, Log},
     doctor::{self, Asked, Inside},
-    error::{Context, Error, Result, one_line},
+    error::{Context, Error, Exit, Result, one_line},
     process::{self, Owner},
     report::{self, Line},
     rtorrent::{Client, Timeouts},
@@ -16,6 +16,8 @@ use nix::unistd::geteuid;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::mpsc::channel,
+    thread,
     time::Duration,
 };
 
@@ -29,6 +31,9 @@ const TIMEOUTS: Timeouts = Timeouts {
     total: Duration::from_secs(30),
 };
 
+/// A child of rtorrent that is not done by then gives up.
+const PATIENCE: Duration = Duration::from_millis(950);
+
 pub(super) fn run(typed: &Doctor, args: &Args, file: &Path, output: &Output) -> Result<u8> {
     let file = std::path::absolute(file).on("find", file)?;
     let read = config::read(&file);
@@ -38,11 +43,12 @@ pub(super) fn run(typed: &Doctor, args: &Args, file: &Path, output: &Output) -> 
         let owner = owners(config).into_iter().find(|owner| owner.uid == uid);
         owner.as_ref().map_or(Ok(()), process::become_owner)?;
     }
-    let own = gathered(&file, digest, config.as_ref());
     if typed.inside {
-        output.raw(format!("{}\n", own.line()).as_bytes());
+        let line = in_time(file, digest, config)?;
+        output.raw(format!("{line}\n").as_bytes());
         return Ok(0);
     }
+    let own = gathered(&file, digest, config.as_ref());
     let config = config?;
     let program = program()?;
     let rtorrent = Client::new(super::address(&config), TIMEOUTS);
@@ -59,6 +65,17 @@ pub(super) fn run(typed: &Doctor, args: &Args, file: &Path, output: &Output) -> 
     let examined = doctor::Examined { mended, ..doctor::examine(&asked) };
     output.answer(examined.screen(output.colour()), &examined);
     Ok(examined.exit().code())
+}
+
+/// What this process sees, in one line; rtorrent stands still until it is said.
+fn in_time(file: PathBuf, digest: Option<String>, config: Result<Config>) -> Result<String> {
+    let (tell, told) = channel();
+    thread::spawn(move || tell.send(gathered(&file, digest, config.as_ref()).line()));
+    told.recv_timeout(PATIENCE).map_err(|_| {
+        let cause = format!("no answer within {} ms", PATIENCE.as_millis());
+        Error::new(Exit::Again, "look at", "this process's own surroundings", cause)
+            .hint("does a disk or a user directory (LDAP) hang? `id` and `df` say")
+    })
 }
 
 /// This program's own file, as rtorrent is to run it.

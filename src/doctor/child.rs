@@ -34,7 +34,7 @@ pub(super) fn ask(asked: &Asked<'_>, program: &str, options: &[String]) -> Resul
     let shown = quoted(Path::new(program));
     let told = asked.rtorrent.capture(&argv).map_err(|error| {
         let cause = format!("{}: {}", error.cause, why_not(Path::new(program)));
-        Error::new(error.exit, "run", format!("{shown} as a child of rtorrent"), cause).hint(
+        Error::new(Exit::Unreachable, "run", format!("{shown} as a child of rtorrent"), cause).hint(
             "let rtorrent's user reach and run it: `namei -l` shows owners and modes on the way",
         )
     })?;

@@ -5,15 +5,20 @@ use super::{Area, Asked, Finding};
 use crate::{
     config::App,
     deploy::{self, Identified, Job},
-    error::Error,
+    error::{Error, Exit, Result, quoted},
     look::{AppStatus, Release},
     rtorrent::{Download, session},
     table::counted,
 };
 use metainfo::InfoHash;
+use std::{thread, time::Duration};
 
 /// How many names are told.
 const NAMES: usize = 3;
+/// How long a .torrent may not be there yet.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
 /// What is wrong where the session is not there, or another's.
 const SESSION: &str = "[rtorrent] session must be what rtorrent's `session.path` says";
 
@@ -30,7 +35,7 @@ pub(super) fn look(asked: &Asked<'_>, apps: &[AppStatus]) -> Vec<Finding> {
                 }];
             }
         };
-    let mut sorted = Sorted::default();
+    let mut sorted = Sorted { patience: PATIENCE, ..Sorted::default() };
     for download in &downloads {
         sorted.add(asked, download);
     }
@@ -66,12 +71,15 @@ struct Sorted<'c> {
     /// The session has no .torrent of them, or it cannot be read.
     missing: Vec<InfoHash>,
     unread: Option<Error>,
+    /// How long may still be waited, for all of them together.
+    patience: Duration,
 }
 
 impl<'c> Sorted<'c> {
     fn add(&mut self, asked: &Asked<'c>, download: &Download) {
         let session = &asked.config.rtorrent.session;
-        let bytes = match session::torrent(session, download.hash, asked.config.torrent_limit()) {
+        let limit = asked.config.torrent_limit();
+        let bytes = match self.patiently(|| session::torrent(session, download.hash, limit)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return self.missing.push(download.hash),
             Err(error) => {
@@ -89,9 +97,21 @@ impl<'c> Sorted<'c> {
         }
     }
 
+    /// Looks again for a while: 0.16 writes a .torrent a moment after it has loaded it.
+    fn patiently<T>(&mut self, look: impl Fn() -> Result<Option<T>>) -> Result<Option<T>> {
+        loop {
+            let found = look()?;
+            if found.is_some() || self.patience.is_zero() {
+                return Ok(found);
+            }
+            thread::sleep(PAUSE);
+            self.patience = self.patience.saturating_sub(PAUSE);
+        }
+    }
+
     /// Whether the session that is configured is rtorrent's.
     fn session(&self, asked: &Asked<'_>, all: usize) -> Finding {
-        let session = crate::error::quoted(&asked.config.rtorrent.session);
+        let session = quoted(&asked.config.rtorrent.session);
         if let Some(error) = &self.unread {
             return Finding::failed(Area::Downloads, "session", error);
         }
@@ -100,7 +120,7 @@ impl<'c> Sorted<'c> {
                 "{session} lacks the .torrent of {}",
                 counted(self.missing.len() as u64, "download")
             );
-            return Finding::fault(crate::error::Exit::NotFound, Area::Downloads, "session", says)
+            return Finding::fault(Exit::NotFound, Area::Downloads, "session", says)
                 .because("it is not the session of the rtorrent that answers")
                 .cured_by(SESSION);
         }

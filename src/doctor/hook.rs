@@ -132,8 +132,7 @@ pub(super) fn judged(handlers: &[Handler], known: &Known<'_>) -> Hook {
         None => hook.findings.insert(0, unbound(handlers)),
         Some(_) => {
             hook.findings.extend(before.iter().filter_map(|other| in_the_way(other, known)));
-            let before_it = |handler: &Handler| saves(handler) && handler.key.as_str() < KEY;
-            if !handlers.iter().any(before_it) {
+            if !handlers.iter().any(saves) {
                 hook.findings.push(unsaved());
             }
         }
@@ -208,7 +207,8 @@ fn is_hook(statement: &Statement, own_name: &OsStr) -> bool {
 }
 
 fn is_ours(program: &str, own_name: &OsStr) -> bool {
-    Path::new(program).file_name() == Some(own_name)
+    let name = Path::new(program).file_name();
+    name == Some(own_name) || name == Some(OsStr::new("seedship"))
 }
 
 /// The program's own name stands in a text, alone or at the end of a path.
@@ -369,4 +369,71 @@ fn unsaved() -> Finding {
     Finding::note(Area::Hook, "hook-unsaved", says)
         .because("should rtorrent die before, a sweep without it cannot know")
         .cured_by("method.set_key = event.download.finished, yy_save, ((d.save_full_session))")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtorrent::Bound;
+    use proptest::prelude::*;
+
+    fn judge(handlers: &[Handler]) -> Hook {
+        let version = Version::parse("0.16.17");
+        let known = Known {
+            version: &version,
+            unknown: BTreeSet::new(),
+            own_name: OsStr::new("seedship"),
+            cannot_run: &|_| None,
+        };
+        judged(handlers, &known)
+    }
+
+    fn text(key: &str, text: &str) -> Handler {
+        Handler { key: key.into(), bound: Bound::Text(text.into()) }
+    }
+
+    #[test]
+    fn a_path_that_leads_by_our_name_is_not_ours() {
+        for other in [
+            "execute.nothrow.bg=/srv/seedship/notify,finished,$d.hash=",
+            "execute.nothrow.bg=rsync,/etc/seedship,elsewhere",
+            "print=seedship",
+        ] {
+            let hook = judge(&[text("aa", other)]);
+            assert_eq!((hook.wrong, hook.right, hook.called), (vec![], None, None), "{other}");
+            assert_eq!(hook.findings[0].id, "hook-unbound", "{other}");
+        }
+    }
+
+    #[test]
+    fn what_goes_through_another_program_is_not_taken_away() {
+        let sudo = "execute.nothrow.bg=sudo,-u,web,/usr/bin/seedship,finished,$d.hash=";
+        let hook = judge(&[text("aa", sudo)]);
+        assert_eq!(hook.wrong, [Wrong { key: "aa".into(), alone: false }]);
+        assert_eq!(hook.findings[0].id, "hook-through");
+    }
+
+    #[test]
+    fn options_of_every_command_are_right() {
+        for options in ["\"--config\",\"/a b/c.toml\",", "--json,", "--config=/c.toml,"] {
+            let bound = format!("execute.nothrow.bg=/usr/bin/seedship,{options}finished,$d.hash=");
+            let hook = judge(&[text("aa", &bound)]);
+            assert!(hook.right.is_some() && hook.wrong.is_empty(), "{bound}: {:?}", hook.findings);
+        }
+    }
+
+    #[test]
+    fn two_right_ones_are_one_too_many() {
+        let right = "execute.nothrow.bg=/usr/bin/seedship,finished,$d.hash=";
+        let hook = judge(&[text("aa", right), text("bb", right)]);
+        assert!(hook.findings.iter().any(|finding| finding.id == "hook-twice"));
+        assert_eq!(hook.right.unwrap().key, "aa");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_bound_panics(key in ".{0,9}", bound in "[a-z.=,;{}()\"\\\\$ /]{0,40}") {
+            judge(&[text(&key, &bound), text("zz", &format!("execute=/seedship,{bound}"))]);
+        }
+    }
 }

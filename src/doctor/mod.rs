@@ -30,7 +30,13 @@ pub use finding::{Area, Finding, Level};
 pub use inside::{Inside, digest, look_inside};
 pub use mend::{Mended, mend};
 
-use crate::{config::Config, error::Exit, look, release::Unix, rtorrent::Client};
+use crate::{
+    config::Config,
+    error::Exit,
+    look::{self, AppStatus},
+    release::Unix,
+    rtorrent::Client,
+};
 use serde::{Serialize, Serializer};
 use std::path::Path;
 
@@ -95,13 +101,21 @@ pub fn examine(asked: &Asked<'_>) -> Examined {
     }
     findings.extend(zombies::look(reached.pid));
     findings.extend(socket::look(&config.rtorrent.scgi));
-    let status = look::status(config, None, now);
-    let apps = status.as_ref().map_or(&[][..], |status| &status.apps);
+    let mut apps = look::status(config, None, now).map_or_else(|_| Vec::new(), |all| all.apps);
+    // Those whose tables are wrong were told of.
+    apps.retain(|status| config.apps.iter().any(|app| app.name == status.app));
+    let apps = &apps;
     findings.extend(downloads::look(asked, apps));
     for app in &config.apps {
         findings.extend(root::judged(app, asked.own, child.as_ref(), apps));
     }
-    findings.extend(releases::judged(apps, now));
+    let is_shut = |app: &AppStatus| {
+        let of_root = |f: &Finding| f.id == root::ROOT && f.app.as_deref() == Some(&app.app);
+        app.error.is_some() && findings.iter().any(|f| of_root(f) && f.level == Level::Fault)
+    };
+    // A root that cannot be opened was told of.
+    let open: Vec<&AppStatus> = apps.iter().filter(|app| !is_shut(app)).collect();
+    findings.extend(releases::judged(&open, now));
     findings.push(clock::judged(apps, now));
     findings.extend(reload::look(config, asked.php));
     // Stable: within an app, or an area, in the order in which it was looked at.

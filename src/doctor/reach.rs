@@ -4,7 +4,7 @@ use super::{Area, Finding};
 use crate::{
     error::one_line,
     process::{self, Children},
-    rtorrent::Client,
+    rtorrent::{Address, Client},
 };
 
 /// A version of rtorrent, as far as it has numbers.
@@ -59,7 +59,11 @@ pub(super) fn look(rtorrent: &Client) -> Reached {
         Ok(text) => {
             let version = Version::parse(&text);
             let pid = rtorrent.pid().ok().or(heard);
-            Reached { findings: vec![judged(&version, rtorrent)], version: Some(version), pid }
+            Reached {
+                findings: vec![judged(&version, rtorrent.address())],
+                version: Some(version),
+                pid,
+            }
         }
         Err(error) => {
             let mut findings = vec![Finding::failed(Area::Rtorrent, "rtorrent", &error)];
@@ -70,14 +74,14 @@ pub(super) fn look(rtorrent: &Client) -> Reached {
     }
 }
 
-fn judged(version: &Version, rtorrent: &Client) -> Finding {
-    let says = format!("rtorrent {} answers at {}", version.text, rtorrent.address());
+fn judged(version: &Version, address: &Address) -> Finding {
+    let says = format!("rtorrent {} answers at {}", version.text, address);
     match version {
         known if known.is_known() => Finding::ok(Area::Rtorrent, "rtorrent", says),
         old if old.numbers < [0, 9, 8] => Finding::warning(Area::Rtorrent, "rtorrent", says)
             .because("it is older than any that was tested, 0.9.8")
             .cured_by("install Debian's rtorrent, 0.9.8 or 0.16"),
-        new if new.numbers > [0, 17, 0] => Finding::warning(Area::Rtorrent, "rtorrent", says)
+        new if new.numbers >= [0, 17, 0] => Finding::warning(Area::Rtorrent, "rtorrent", says)
             .because("it is newer than any that was tested, 0.16")
             .cured_by("let a release land on a test host before you rely on it"),
         _ => Finding::note(Area::Rtorrent, "rtorrent", says)
@@ -104,6 +108,7 @@ fn waiting_for_a_hook(children: &Children) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Level;
 
     #[test]
     fn versions_compare_by_their_numbers() {
@@ -114,6 +119,16 @@ mod tests {
         assert!(!of("0.17.1").is_known() && !of("0.9.6").is_known() && !of("").is_known());
         assert_eq!(of("0.9.8-git\n").numbers, [0, 9, 8]);
         assert_eq!(of("0.9.8\n").text, "0.9.8\\x0A");
+    }
+
+    #[test]
+    fn what_was_not_tested_is_said() {
+        let level = |version| {
+            judged(&Version::parse(version), &Address::Tcp("127.0.0.1:5000".into())).level
+        };
+        assert_eq!(["0.9.8", "0.16.17"].map(level), [Level::Ok; 2]);
+        assert_eq!(["0.9.6", "0.17.0", "1.0.0"].map(level), [Level::Warning; 3]);
+        assert_eq!(["0.10.0", "0.15.7"].map(level), [Level::Note; 2]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// A sweep comes every ten minutes; after so long there is none.
 const OVERDUE: Duration = Duration::from_secs(3600);
 
-pub(super) fn judged(apps: &[AppStatus], now: Unix) -> Vec<Finding> {
+pub(super) fn judged(apps: &[&AppStatus], now: Unix) -> Vec<Finding> {
     let each = apps
         .iter()
         .flat_map(|app| of(app, now).into_iter().map(|finding| finding.of_app(&app.app)));

@@ -98,6 +98,7 @@ const WRONG: [(How, &str, &str, &str); 15] = [
 fn every_wrong_binding_is_found_and_cured(lab: &Lab, flavour: Flavour) {
     let host = Host::new(lab, SHOP);
     let seeder = lab.rtorrent(flavour).start().unwrap();
+    host.landed("shop", "1.0");
     let node = host.node(flavour).start().unwrap();
     // Somebody else's, which must not be run, nor be lost.
     let others = Recorder::new(lab).unwrap();
@@ -135,10 +136,23 @@ fn every_wrong_binding_is_found_and_cured(lab: &Lab, flavour: Flavour) {
     assert_eq!(Found::of(&host, &["--fix"]).code, 0);
     assert_eq!(handlers(&node).last(), Some(&cured()));
     assert_eq!(others.calls(), [[""; 0]; 0], "the event was never fired");
+    // One that is right beside one that is wrong.
+    set(&node, "my_hook", Some(&format!("execute={SEEDSHIP},finished,$d.hash=")));
+    let fixed = Found::of(&host, &["--fix"]);
+    let mended = &fixed.all["mended"];
+    assert_eq!(mended["removed"], serde_json::json!(["my_hook"]), "{:#}", fixed.all);
+    assert_eq!((fixed.code, mended["bound"].is_null()), (0, true));
+    lab::withstood!(
+        "rtorrent",
+        "the event bound wrong, in every way that rtorrent takes without a word",
+        WRONG.len() + 2,
+        "doctor finds it, `--fix` cures it, and the next download goes live",
+        host.page("shop").as_deref() == Some("1.0"),
+    );
     // What each cure bound is what this download calls.
-    let (torrent, payload) = release(lab, "1.0");
+    let (torrent, payload) = release(lab, "2.0");
     download(&node, &seeder, &torrent, &payload);
-    host.await_live(&node, "shop", "1.0");
+    host.await_live(&node, "shop", "2.0");
     await_for("the other handler", || others.calls().len() == 1).unwrap();
 }
 
