@@ -191,7 +191,11 @@ fn roots(apps: &[App]) -> Vec<Root> {
     let asked = places.clone();
     // A mount that hangs holds this thread; nobody waits for it.
     thread::spawn(move || {
-        asked.into_iter().try_for_each(|(app, place)| tell.send(Root::of(app, &place)))
+        for (app, place) in asked {
+            if tell.send(Root::of(app, &place)).is_err() {
+                break;
+            }
+        }
     });
     let mut seen = Vec::new();
     while seen.len() < places.len() {

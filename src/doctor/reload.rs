@@ -92,7 +92,7 @@ fn setting(file: &Path, depth: u32) -> Option<String> {
             "process_control_timeout" => found = Some(value.to_owned()),
             "include" if depth > 0 => {
                 let more = included(Path::new(value));
-                found = more.iter().filter_map(|file| setting(file, depth - 1)).last().or(found);
+                found = more.iter().rev().find_map(|file| setting(file, depth - 1)).or(found);
             }
             _ => {}
         }
