@@ -126,7 +126,7 @@ fn broken() -> Vec<Case> {
             Tar::new().pax(b'x', &[(value, "fizzbuzz")]).file("x", "").end()
         }),
         refused("pax-nul-path", "control characters", {
-            Tar::new().pax(b'x', &[("path", "0123456789\0123456789")]).file("x", "").end()
+            Tar::new().pax(b'x', &[("path", "0123456789\x000123456789")]).file("x", "").end()
         }),
         refused("pax-global-records", "all entries behind it", {
             Tar::new()

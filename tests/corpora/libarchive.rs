@@ -152,7 +152,7 @@ fn tars() -> Vec<Case> {
         refused(
             "read_format_tar_empty_truncated",
             "ends too early",
-            Tar::new().file("a", "x").0[..100].to_vec(),
+            &Tar::new().file("a", "x").0[..100],
         ),
         refused("read_format_tar_overflow", "size is not a number", {
             let huge = |block: &mut [u8; 512]| {
@@ -172,7 +172,7 @@ fn tars() -> Vec<Case> {
         refused(
             "read_truncated",
             "before the file does",
-            Tar::new().file("a", &"x".repeat(2000)).0[..1024].to_vec(),
+            &Tar::new().file("a", &"x".repeat(2000)).0[..1024],
         ),
         refused(
             "compat_tar_multivolume",
@@ -185,14 +185,10 @@ fn tars() -> Vec<Case> {
 /// Streams: what stands in, between and behind them.
 fn streams() -> Vec<Case> {
     let tar = Tar::new().file("f1", "x").file("f2", "y").end();
-    let packed = |suffix: &str| {
-        tars::packed(&tar).into_iter().find(|(name, _)| name.ends_with(suffix)).unwrap().1
-    };
+    let packed = |suffix: &str| tars::pack(&format!(".tar.{suffix}"), &tar);
     let half = |suffix: &str| {
         let (first, second) = tar.split_at(700);
-        let of = |part: &[u8]| {
-            tars::packed(part).into_iter().find(|(name, _)| name.ends_with(suffix)).unwrap().1
-        };
+        let of = |part: &[u8]| tars::pack(&format!(".tar.{suffix}"), part);
         [of(first), of(second)].concat()
     };
     let junk = |suffix: &str| [packed(suffix), b"\0This is unrelated junk".to_vec()].concat();

@@ -75,7 +75,7 @@ fn members() -> Vec<Case> {
         refused(
             "misc/eof, a header cut off",
             "ends too early",
-            Tar::new().file("a", "x").0[..700].to_vec(),
+            &Tar::new().file("a", "x").0[..700],
         ),
         refused(
             "pax/bad-pax, of no length",

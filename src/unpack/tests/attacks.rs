@@ -192,7 +192,7 @@ fn a_record_inside_of_a_value() {
     let bench = Bench::new();
     let hidden = [("SCHILY.xattr.user.x", "\n16 path=../evil\n"), ("path", "a")];
     for (name, packed) in tars::packed(&Tar::new().pax(b'x', &hidden).file("b", "x").end()) {
-        bench.accepted(name, &packed);
+        bench.accepted(&name, &packed);
         assert_eq!(bench.read("a"), "x");
     }
     let happened = "it is part of the value and gives no name";
@@ -217,7 +217,7 @@ fn owners_attributes_and_capabilities_are_not_taken() {
     sum(&mut root);
     let tar = [&Tar::new().pax(b'x', &records).0[..], &root, &[0; 1024]].concat();
     for (name, packed) in tars::packed(&tar) {
-        bench.accepted(name, &packed);
+        bench.accepted(&name, &packed);
         let made = bench.stage().join("f");
         let found = fs::metadata(&made).unwrap();
         assert_eq!(found.uid(), nix::unistd::geteuid().as_raw());
@@ -279,9 +279,9 @@ fn an_end_that_is_missing_or_not_the_end() {
     refused([&tar.clone().end()[..], &tar.clone().end()].concat(), "bytes follow its end");
     refused([&tar.clone().end()[..], &[0; 9000], &[1]].concat(), "bytes follow its end");
     let whole = tar.end();
-    refused(whole[..512].to_vec(), "ends 1 bytes before");
-    refused(whole[..700].to_vec(), "ends too early");
-    refused(whole[..100].to_vec(), "ends too early");
+    refused(&whole[..512], "ends 1 bytes before");
+    refused(&whole[..700], "ends too early");
+    refused(&whole[..100], "ends too early");
     refused(Vec::new(), "it has no end");
     Bench::new().accepted("a.tar", &[&whole[..], &[0; 9000]].concat());
     let tried = "tar: no end, half an end, something behind the end";
@@ -387,7 +387,7 @@ fn strange_modes_are_mapped_and_said() {
     }
     tar = tar.put(&Head { mode: 0o7000, ..Head::new(b'5', "dir") }, &[]);
     for (name, packed) in tars::packed(&tar.end()) {
-        let release = bench.accepted(name, &packed);
+        let release = bench.accepted(&name, &packed);
         for (name, _, mode) in modes {
             let found = fs::metadata(bench.stage().join(name)).unwrap().mode() & 0o7777;
             assert_eq!(found, mode, "{name}");

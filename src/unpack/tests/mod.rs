@@ -169,7 +169,7 @@ impl Bench {
     fn refused_however_packed(&self, tar: &[u8], why: &str) -> String {
         let mut last = String::new();
         for (name, packed) in tars::packed(tar) {
-            last = self.refused(name, &packed);
+            last = self.refused(&name, &packed);
             assert!(last.contains(why), "{name}: {last}");
         }
         last

@@ -2,22 +2,32 @@
 
 use std::io::Write;
 
+/// What the name of a tar archive may end with.
+pub(super) const ENDINGS: [&str; 5] = [".tar", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2"];
+
 /// A tar archive under every name that an archive of it may have.
-pub(super) fn packed(tar: &[u8]) -> [(&'static str, Vec<u8>); 5] {
-    let fast = flate2::Compression::fast();
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), fast);
-    gz.write_all(tar).unwrap();
-    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
-    xz.write_all(tar).unwrap();
-    let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    bz2.write_all(tar).unwrap();
-    [
-        ("a.tar", tar.to_vec()),
-        ("a.tar.gz", gz.finish().unwrap()),
-        ("a.tar.zst", zstd::encode_all(tar, 1).unwrap()),
-        ("a.tar.xz", xz.finish().unwrap()),
-        ("a.tar.bz2", bz2.finish().unwrap()),
-    ]
+pub(super) fn packed(tar: &[u8]) -> [(String, Vec<u8>); 5] {
+    ENDINGS.map(|ending| (format!("a{ending}"), pack(ending, tar)))
+}
+
+/// A tar archive as a file of this ending holds it.
+pub(super) fn pack(ending: &str, tar: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    match ending {
+        ".tar" => out.extend(tar),
+        ".tar.zst" => out = zstd::encode_all(tar, 1).unwrap(),
+        ".tar.gz" => {
+            let usual = flate2::Compression::default();
+            flate2::write::GzEncoder::new(&mut out, usual).write_all(tar).unwrap();
+        }
+        ".tar.xz" => liblzma::write::XzEncoder::new(&mut out, 0).write_all(tar).unwrap(),
+        ".tar.bz2" => {
+            let fast = bzip2::Compression::fast();
+            bzip2::write::BzEncoder::new(&mut out, fast).write_all(tar).unwrap();
+        }
+        other => panic!("{other} is no tar"),
+    }
+    out
 }
 
 /// How tar tells names that are longer than its header, or that shall not be seen in it.
