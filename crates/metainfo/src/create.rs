@@ -2,7 +2,10 @@
 //!
 //! A [`Draft`] says what the torrent holds; [`Draft::hash`] takes the payload's bytes in torrent
 //! order from readers that the caller opens; [`Draft::torrent`] writes keys in BEP 3's order and
-//! gives nothing out that [`Metainfo::parse`] would refuse.
+//! gives nothing out that [`Metainfo::parse`] would refuse. [`Draft::hybrid`] does both for a torrent of
+//! BitTorrent v1 and v2.
+
+mod hybrid;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -144,9 +147,16 @@ impl Draft {
 
     /// The bytes of the .torrent with these piece hashes.
     pub fn torrent(&self, pieces: &[[u8; 20]]) -> Result<Vec<u8>, CreateError> {
+        let torrent = Item::Dictionary(self.outer(self.info(pieces)?)).encode();
+        Metainfo::parse(&torrent)?;
+        Ok(torrent)
+    }
+
+    /// Everything around this `info`.
+    fn outer(&self, info: Item) -> BTreeMap<Vec<u8>, Item> {
         let mut outer = self.extra.clone();
         let mut put = |key: &str, item| outer.insert(key.into(), item);
-        put("info", self.info(pieces)?);
+        put("info", info);
         if let Some(first) = self.announce.first() {
             put("announce", Item::bytes(first.as_slice()));
         }
@@ -157,9 +167,7 @@ impl Draft {
         if let Some(seconds) = self.created {
             put("creation date", Item::Integer(seconds));
         }
-        let torrent = Item::Dictionary(outer).encode();
-        Metainfo::parse(&torrent)?;
-        Ok(torrent)
+        outer
     }
 
     fn info(&self, pieces: &[[u8; 20]]) -> Result<Item, ParseError> {

@@ -101,6 +101,45 @@ pub enum Flaw {
         /// Hashes that the total length and the piece length ask for.
         needed: u64,
     },
+    /// A later version of BitTorrent than the second, or none that there is.
+    #[error("is not 2, the only version beside the first that is known")]
+    OtherVersion,
+    /// Hash trees (BEP 52) stand over blocks of this many bytes.
+    #[error("is not {0} times a power of two, as BitTorrent v2 needs it")]
+    NoTreeOf(u64),
+    /// A file of the tree has others below it.
+    #[error("has a file that is a directory, too")]
+    FileWithFiles,
+    /// The tree has something else where version 1 has the file with this index.
+    #[error("and the rest of `info` differ in file {0}: in its name, length or attributes")]
+    OtherFile(usize),
+    /// The tree ends before the file with this index.
+    #[error("lacks file {0}, which the rest of `info` has")]
+    NoFile(usize),
+    /// The tree goes on after the last file of version 1.
+    #[error("has more files than the rest of `info`")]
+    MoreFiles,
+    /// A file of a hybrid torrent shares a piece with another.
+    #[error("does not begin with a piece of its own, as BitTorrent v2 needs it")]
+    WithinPiece,
+    /// Pieces that no file has bytes in.
+    #[error("has pieces of nothing but padding")]
+    PiecesOfPadding,
+    /// A file with bytes has no hash.
+    #[error("has a file without `pieces root`")]
+    NoRoot,
+    /// A root hash of another length.
+    #[error("has a `pieces root` of {0} bytes in place of 32")]
+    RootLength(usize),
+    /// A file of more than one piece needs the hashes of its pieces.
+    #[error("has no hashes for file {0}")]
+    NoLayer(usize),
+    /// They are too few or too many.
+    #[error("does not have 32 bytes for each piece of file {0}")]
+    LayerLength(usize),
+    /// They are others.
+    #[error("has hashes for file {0} that do not make up its `pieces root`")]
+    LayerRoot(usize),
     /// [`amend`](crate::amend) does not touch this key.
     #[error("cannot be replaced: the info hash is taken over it")]
     Hashed,

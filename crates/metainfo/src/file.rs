@@ -71,7 +71,7 @@ fn one_of_several(file: Dictionary<'_>, place: &str) -> Result<File, ParseError>
     Ok(File { path: path(file, "path", place)?, length, attr })
 }
 
-fn length(file: Dictionary<'_>, place: &str) -> Result<u64, ParseError> {
+pub(crate) fn length(file: Dictionary<'_>, place: &str) -> Result<u64, ParseError> {
     let flaw = match file.get(b"length") {
         Some(Value::Integer(length)) => match u64::try_from(length) {
             Ok(length) => return Ok(length),
@@ -84,7 +84,7 @@ fn length(file: Dictionary<'_>, place: &str) -> Result<u64, ParseError> {
 }
 
 /// BEP 47 `attr` and `symlink path`. Letters that mean nothing to us are skipped, as it asks.
-fn attr(file: Dictionary<'_>, place: &str) -> Result<Attr, ParseError> {
+pub(crate) fn attr(file: Dictionary<'_>, place: &str) -> Result<Attr, ParseError> {
     let fail = |flaw| Err(ParseError::key(format!("{place}.attr"), flaw));
     let letters = match file.get(b"attr") {
         None => return Ok(Attr::default()),

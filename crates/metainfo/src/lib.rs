@@ -21,9 +21,11 @@ mod file;
 mod info_hash;
 mod metainfo;
 mod sources;
+mod version_2;
 
 pub use authentic::{AuthError, Authentic};
 pub use error::{Flaw, ParseError};
 pub use file::{Attr, File};
 pub use info_hash::InfoHash;
 pub use metainfo::{MAX_PADDING, MAX_PIECE_LENGTH, Metainfo};
+pub use version_2::{Check, Piece, Version2};

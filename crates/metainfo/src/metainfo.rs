@@ -6,6 +6,7 @@
 
 use crate::bencode::{Dictionary, Value};
 use crate::file::{self, File};
+use crate::version_2::{Version1, Version2};
 use crate::{Flaw, InfoHash, ParseError, sources};
 use sha2::{Digest, Sha256};
 
@@ -25,7 +26,7 @@ pub struct Metainfo {
     piece_length: u64,
     pieces: Vec<[u8; 20]>,
     private: bool,
-    hybrid: bool,
+    version_2: Result<Option<Version2>, ParseError>,
     created: Option<i64>,
     minisign: Option<Vec<u8>>,
     tiers: Vec<Vec<Vec<u8>>>,
@@ -47,9 +48,8 @@ impl Metainfo {
             Some(_) => return Err(ParseError::key("info", Flaw::NotA("a dictionary"))),
             None => return Err(ParseError::key("info", Flaw::Missing)),
         };
-        let version_2 = info.get(b"meta version") == Some(Value::Integer(2))
-            && matches!(info.get(b"file tree"), Some(Value::Dictionary(_)));
-        if version_2 && info.get(b"pieces").is_none() {
+        let claimed = info.get(b"meta version") == Some(Value::Integer(2));
+        if claimed && info.get(b"pieces").is_none() {
             return Err(ParseError::V2Only);
         }
         let name = name(info)?;
@@ -57,6 +57,9 @@ impl Metainfo {
         let total_length = total_length(&files)?;
         let piece_length = piece_length(info)?;
         padding(&files, piece_length)?;
+        let pieces = pieces(info, total_length.div_ceil(piece_length))?;
+        let version_1 = Version1 { name, files: &files, piece_length, pieces: pieces.len() };
+        let version_2 = Version2::read(outer, info, &version_1);
         Ok(Self {
             raw_info: info.raw().to_vec(),
             info_hash: InfoHash::of(info.raw()),
@@ -65,9 +68,9 @@ impl Metainfo {
             files,
             total_length,
             piece_length,
-            pieces: pieces(info, total_length.div_ceil(piece_length))?,
+            pieces,
             private: info.get(b"private") == Some(Value::Integer(1)),
-            hybrid: version_2,
+            version_2,
             created: integer(outer, "", "creation date")?,
             minisign: string(outer, "", "minisign")?.map(Vec::from),
             tiers: sources::tiers(outer),
@@ -85,7 +88,7 @@ impl Metainfo {
     /// The info hash of BitTorrent v2 (BEP 52), the SHA-256 of [`raw_info`](Self::raw_info); `None`
     /// for a torrent of v1 alone.
     pub fn info_hash_v2(&self) -> Option<[u8; 32]> {
-        self.hybrid.then(|| Sha256::digest(&self.raw_info).into())
+        self.is_hybrid().then(|| Sha256::digest(&self.raw_info).into())
     }
 
     /// The `info` dictionary, byte for byte as it came: what is hashed and signed.
@@ -174,9 +177,19 @@ impl Metainfo {
         self.created_by.as_deref()
     }
 
-    /// Whether the torrent describes the same payload for BitTorrent v2 too (BEP 52).
+    /// Whether the torrent says that it is one of BitTorrent v2 too (BEP 52).
     pub fn is_hybrid(&self) -> bool {
-        self.hybrid
+        !matches!(self.version_2, Ok(None))
+    }
+
+    /// What BitTorrent v2 says of the pieces; `None` for a torrent of v1 alone. Who believes bytes
+    /// because of this torrent asks here first.
+    ///
+    /// # Errors
+    /// The two halves of the torrent contradict each other, or the second cannot be verified with
+    /// what the file holds. Names, sizes and the info hash are not to be doubted for that.
+    pub fn version_2(&self) -> Result<Option<&Version2>, &ParseError> {
+        self.version_2.as_ref().map(Option::as_ref)
     }
 }
 
@@ -489,15 +502,13 @@ mod tests {
 
     #[test]
     fn version_2_is_recognised() {
-        let tree = [
-            ("meta version", Some(Item::from(2))),
-            ("file tree", Some(Item::dictionary([("shop.tar", Item::from(1))]))),
-        ];
-        assert!(parse(info(&tree)).unwrap().is_hybrid());
-        let mut alone = tree.to_vec();
+        let claimed = [("meta version", Some(Item::from(2)))];
+        assert!(parse(info(&claimed)).unwrap().is_hybrid());
+        let mut alone = claimed.to_vec();
         alone.extend([("pieces", None), ("length", None)]);
         let text = "it is a torrent of BitTorrent v2 only, \
                     and only v1 and hybrid torrents are supported";
         refused(&alone, text);
+        assert_eq!(parse(info(&[])).unwrap().version_2(), Ok(None));
     }
 }

@@ -13,10 +13,12 @@
 
 mod item;
 mod tokens;
+mod walk;
 
 pub use item::Item;
 pub use tokens::{Defect, Malformed};
 use tokens::{Token, Tokens};
+pub(crate) use walk::Step;
 
 /// How many dictionaries and lists may stand in one another. A file tree (BEP 52) needs one for
 /// each directory; the deepest path that Linux can name has half as many as the path has bytes,
