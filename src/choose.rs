@@ -156,6 +156,14 @@ fn was_activated(record: &Record, seen: &Seen) -> bool {
     live || (decided && record.number.is_some())
 }
 
+/// The key that signed this release was removed from the app's. What nobody signed is another matter.
+pub fn has_lost_its_key(record: &Record, keys: Option<&[String]>) -> bool {
+    match (keys, &record.signer) {
+        (Some(keys), Some(signer)) => !keys.contains(signer),
+        _ => false,
+    }
+}
+
 fn is_trusted(candidate: &Record, rules: &Rules) -> bool {
     match (&rules.keys, &candidate.signer) {
         (None, _) => true,

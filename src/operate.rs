@@ -5,6 +5,7 @@
 //! older release, by a deploy that is in its check, or by recovery.
 
 use crate::{
+    choose,
     disk::Disk,
     error::{Error, Exit, Result},
     process::Who,
@@ -43,6 +44,9 @@ pub struct Rollback {
     pub to: Option<Version>,
     /// The release that is left stays good.
     pub keep_good: bool,
+    /// Ids of the keys that are trusted now; `None` where unsigned releases are accepted. A release
+    /// whose key was removed must be named.
+    pub keys: Option<Vec<String>>,
 }
 
 /// Goes back to the release before, or to a named one. What is left is `bad` from now on, so that
@@ -86,14 +90,26 @@ pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version
     match &how.to {
         Some(to) if seen.stands(to) => Ok(to.clone()),
         Some(to) => Err(not_there(seen, app, to, TO)),
-        None => seen.rollback_target().map(|r| r.version.clone()).ok_or_else(|| {
-            let cause = match live {
-                Some(live) => format!("no good release was live before {live}"),
-                None => "nothing that seedship knows is live".to_owned(),
-            };
-            Error::new(Exit::NotFound, "roll back", format!("app `{app}`"), cause)
-                .hint(choices(seen, app, TO))
-        }),
+        None => match seen.rollback_target() {
+            Some(before) if choose::has_lost_its_key(before, how.keys.as_deref()) => {
+                let cause = format!(
+                    "{} was live before, and the key that signed it is not trusted any more",
+                    before.version
+                );
+                let hint = format!("`{} {}` goes there all the same", TO(app), before.version);
+                Err(Error::new(Exit::Permission, "roll back", format!("app `{app}`"), cause)
+                    .hint(hint))
+            }
+            Some(before) => Ok(before.version.clone()),
+            None => {
+                let cause = match live {
+                    Some(live) => format!("no good release was live before {live}"),
+                    None => "nothing that seedship knows is live".to_owned(),
+                };
+                Err(Error::new(Exit::NotFound, "roll back", format!("app `{app}`"), cause)
+                    .hint(choices(seen, app, TO)))
+            }
+        },
     }
 }
 

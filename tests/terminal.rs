@@ -12,13 +12,18 @@ use std::{
 };
 
 /// A terminal of tmux, on a server of its own.
-struct Terminal {
+pub(crate) struct Terminal {
     socket: PathBuf,
 }
 
 impl Terminal {
     /// Opens one of this size, in which a command runs with these variables set.
-    fn open(lab: &Lab, (columns, lines): (u16, u16), env: &[(&str, &str)], run: &str) -> Self {
+    pub(crate) fn open(
+        lab: &Lab,
+        (columns, lines): (u16, u16),
+        env: &[(&str, &str)],
+        run: &str,
+    ) -> Self {
         let terminal = Self { socket: lab.path().join(lab.fresh("tmux-")) };
         let bin = Path::new(SEEDSHIP).parent().unwrap().display();
         let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
@@ -39,7 +44,7 @@ impl Terminal {
         tmux
     }
 
-    fn keys(&self, keys: &[&str]) {
+    pub(crate) fn keys(&self, keys: &[&str]) {
         lab::site::run(self.tmux().arg("send-keys").args(keys)).unwrap();
     }
 
@@ -52,7 +57,7 @@ impl Terminal {
     }
 
     /// Waits until this is on the screen.
-    fn shows(&self, text: &str) -> String {
+    pub(crate) fn shows(&self, text: &str) -> String {
         let awaited =
             lab::await_for(format!("{text} on the screen"), || self.pane(false).contains(text));
         awaited.unwrap_or_else(|e| panic!("{e}:\n{}", self.pane(false)));

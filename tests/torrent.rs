@@ -8,7 +8,7 @@ mod show;
 mod terminal;
 
 use crate::host::{Run, SEEDSHIP};
-use metainfo::{Attr, File, Metainfo, bencode::Item, create::Draft};
+use metainfo::{Attr, File, Metainfo, create::Draft};
 use serde_json::Value;
 use std::{
     fs,
@@ -101,14 +101,10 @@ impl Desk {
     }
 }
 
-/// The same torrent as a hybrid one: the keys of v2 stand where the order of keys wants them.
-fn hybrid(torrent: &Metainfo) -> Vec<u8> {
-    let leaf = Item::dictionary([("", Item::dictionary([("length", Item::from(1))]))]);
-    let tree = [&b"9:file tree"[..], &Item::dictionary([("a", leaf)]).encode()].concat();
-    let info = torrent.raw_info();
-    let name = info.windows(6).position(|at| at == b"4:name").unwrap();
-    let (before, after) = (&info[1..name], &info[name..]);
-    [&b"d4:infod"[..], &tree, before, b"12:meta versioni2e", after, b"e"].concat()
+/// The same single file as a hybrid torrent.
+fn hybrid(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let draft = Draft::single(name, bytes.len() as u64).piece_length(16_384);
+    draft.hybrid(|_| Ok(bytes)).unwrap()
 }
 
 fn listed(path: &str, length: usize, attr: &Attr) -> File {

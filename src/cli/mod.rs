@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod reader;
 mod settings;
+mod signing;
 mod torrent;
 mod user;
 
@@ -108,6 +109,8 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Config(command) => return settings::run(command, &path, output),
         Command::Torrent(command) => return torrent::run(command, &path, output),
         Command::Doctor(command) => return doctor::run(command, args, &path, output),
+        Command::Keygen(command) => return signing::keygen(command, output),
+        Command::Sign(command) => return signing::sign(command, &path, output),
         Command::Completions(command) => return manual::completions(command, output),
         Command::Man(command) => return manual::man(command, output),
         _ => {}
@@ -124,6 +127,8 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Config(_)
         | Command::Torrent(_)
         | Command::Doctor(_)
+        | Command::Keygen(_)
+        | Command::Sign(_)
         | Command::Completions(_)
         | Command::Man(_) => Exit::Done,
         Command::Finished(finished) => {

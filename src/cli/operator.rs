@@ -6,6 +6,7 @@ use super::{
     user,
 };
 use crate::{
+    choose::Rules,
     config::{App as Settings, Config},
     disk::Kernel,
     error::{Error, Exit, Result, one_line},
@@ -61,7 +62,8 @@ fn with(mut object: Value, more: Value) -> Value {
 
 pub(super) fn rollback(config: &Config, typed: &Rollback, output: &Output) -> Result<Exit> {
     let app = config.app(&typed.app)?;
-    let how = operate::Rollback { to: typed.to.clone(), keep_good: typed.keep_good };
+    let keys = Rules::of(app).keys;
+    let how = operate::Rollback { to: typed.to.clone(), keep_good: typed.keep_good, keys };
     if typed.dry_run {
         let seen = if how.to.is_some() { seen_blind(app)? } else { seen(app)? };
         let to = operate::rollback_target(&seen, &app.name, &how)?;

@@ -1,7 +1,7 @@
-//! A torrent by itself, outside of any deploy: what it holds ([`show`]), and whether a payload is
-//! what it says ([`verify`]).
+//! A torrent by itself, outside of any deploy: what it holds ([`show`]), whether a payload is what it
+//! says ([`verify()`]), and who vouches for it ([`sign()`]).
 //!
-//! Nothing is written and no lock is taken; neither a configuration nor an rtorrent is needed. All
+//! Nothing is written here and no lock is taken; neither a configuration nor an rtorrent is needed. All
 //! text that comes from a torrent is escaped as soon as it leaves its bytes.
 
 mod magnet;
@@ -9,12 +9,14 @@ mod pieces;
 mod place;
 mod screen;
 mod show;
+mod sign;
 mod verify;
 
 pub use pieces::Pieces;
 pub use place::Place;
 pub use show::{Listed, Shown, Signature, show};
-pub use verify::{Checked, State, Verdict, Word, verify};
+pub use sign::{Sealing, must_be_unsigned, release_of, sign};
+pub use verify::{Checked, Hashes, State, Verdict, Word, verify};
 
 use crate::{
     bounded::{self, Unread},

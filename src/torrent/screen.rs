@@ -1,6 +1,6 @@
 //! Verdicts and torrents for people: what fits on a screen, with a word on what does not.
 
-use super::{Checked, Shown, State, Verdict, Word};
+use super::{Checked, Hashes, Shown, State, Verdict, Word};
 use crate::table::{self, Cell, Table, count, counted, size};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
@@ -37,10 +37,14 @@ impl Verdict {
 
     fn summary(&self, colour: bool) -> String {
         let all = counted(self.pieces as u64, "piece");
+        let by = match self.hashes {
+            Hashes::Sha1 => "",
+            Hashes::Both => " by SHA-1 and SHA-256",
+        };
         match self.verdict {
             Word::Good => {
                 let good = painted("good", AnsiColor::Green, colour);
-                format!("{good}, {all}, {}", size(self.length))
+                format!("{good}, {all}{by}, {}", size(self.length))
             }
             Word::Damaged => {
                 let damaged = painted("damaged", AnsiColor::Red, colour);
@@ -53,15 +57,27 @@ impl Verdict {
                 match wrong {
                     0 => format!("{damaged}, though not in its pieces{unread}"),
                     _ => format!(
-                        "{damaged}, {} of {all} {are} wrong{unread}\n  wrong: {}",
+                        "{damaged}, {} of {all} {are} wrong{unread}\n  wrong: {}{}",
                         count(wrong),
-                        self.wrong.within_columns(WIDTH - 30)
+                        self.wrong.within_columns(WIDTH - 30),
+                        self.contradicted()
                     ),
                 }
             }
             Word::Unreadable => {
                 let word = painted("not verified", AnsiColor::Yellow, colour);
                 format!("{word}, {} of {all} could not be read", count(self.unread.count()))
+            }
+        }
+    }
+
+    /// Pieces that only one of two hashes finds wrong.
+    fn contradicted(&self) -> String {
+        match self.contrary.is_empty() {
+            true => String::new(),
+            false => {
+                let pieces = self.contrary.within_columns(WIDTH - 40);
+                format!("\n  right by SHA-1, wrong by SHA-256: {pieces}")
             }
         }
     }
@@ -115,6 +131,7 @@ impl Shown {
         };
         line("info hash", vec![self.hash.clone()]);
         line("info hash v2", self.hash_v2.iter().cloned().collect());
+        line("v2 is wrong", self.contradiction.iter().flat_map(|why| wrapped(why)).collect());
         line("payload", vec![self.payload()]);
         line("size", vec![format!("{} ({} bytes)", size(self.length), count(self.length))]);
         line("pieces", vec![self.of_pieces()]);
@@ -153,7 +170,11 @@ impl Shown {
 
     fn of_pieces(&self) -> String {
         let private = if self.private { ", private" } else { "" };
-        format!("{} of {}{private}", count(self.pieces as u64), size(self.piece_length))
+        let by = match self.hashes {
+            Hashes::Sha1 => "",
+            Hashes::Both => ", by SHA-1 and SHA-256",
+        };
+        format!("{} of {}{by}{private}", count(self.pieces as u64), size(self.piece_length))
     }
 
     fn of_trackers(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! `torrent show`: everything that a torrent says, and what this host would make of it.
 
-use super::{magnet, verify::path};
+use super::{Hashes, magnet, verify::path};
 use crate::{
     config::{Config, Trust},
     deploy::{self, Identified},
@@ -21,6 +21,11 @@ pub struct Shown {
     pub hash: String,
     /// The info hash of BitTorrent v2, of a hybrid torrent.
     pub hash_v2: Option<String>,
+    /// The hashes that its pieces are verified by.
+    pub hashes: Hashes,
+    /// Why no payload of this hybrid torrent will be believed: its halves contradict each other, or
+    /// the second cannot be verified.
+    pub contradiction: Option<String>,
     /// What Seedship would unpack it as: `tar.zst`, `zip`, `directory`, `plain` …; null if it would
     /// refuse its name.
     pub kind: Option<&'static str>,
@@ -99,6 +104,8 @@ pub fn show(torrent: &Metainfo, bytes: &[u8], config: Result<&Config, &Error>) -
         name: escaped(torrent.name()),
         hash: torrent.info_hash().to_string(),
         hash_v2: torrent.info_hash_v2().map(|hash| magnet::hex(&hash)),
+        hashes: Hashes::of(torrent),
+        contradiction: torrent.version_2().err().map(ToString::to_string),
         kind: Kind::of(torrent).ok().map(called),
         length: torrent.total_length(),
         piece_length: torrent.piece_length(),
@@ -205,9 +212,14 @@ impl Taken {
             app: Some(name.clone()),
             version: Some(job.version.to_string()),
             why: None,
-            refused: refused.map(|error| error.to_string()),
+            refused: refused.map(|error| error.to_string()).or_else(|| contradiction(torrent)),
         }
     }
+}
+
+fn contradiction(torrent: &Metainfo) -> Option<String> {
+    let why = torrent.version_2().err()?;
+    Some(format!("as a hybrid torrent {why}"))
 }
 
 /// A time as RFC 3339, or null.

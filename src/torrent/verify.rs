@@ -25,14 +25,44 @@ pub struct Verdict {
     pub piece_length: u64,
     /// How many pieces there are.
     pub pieces: usize,
+    /// What they were held against: SHA-1, and SHA-256 as well if the torrent is a hybrid one.
+    pub hashes: Hashes,
     /// The pieces whose bytes are wrong or not there.
     pub wrong: Pieces,
+    /// Those of them whose SHA-1 is right, and whose SHA-256 is not.
+    pub contrary: Pieces,
     /// The pieces that could not be read, so that nothing is known of them.
     pub unread: Pieces,
     /// The files that should be on disk, in the torrent's order.
     pub files: Vec<Checked>,
     #[serde(skip)]
     failure: Option<Error>,
+}
+
+/// The kinds of hashes that a torrent has of its pieces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "Vec<&'static str>")]
+pub enum Hashes {
+    /// A torrent of BitTorrent v1.
+    Sha1,
+    /// One of v1 and v2 (BEP 52).
+    Both,
+}
+
+impl Hashes {
+    /// Those of this torrent.
+    pub(super) fn of(torrent: &Metainfo) -> Self {
+        if torrent.is_hybrid() { Self::Both } else { Self::Sha1 }
+    }
+}
+
+impl From<Hashes> for Vec<&'static str> {
+    fn from(hashes: Hashes) -> Self {
+        match hashes {
+            Hashes::Sha1 => vec!["sha1"],
+            Hashes::Both => vec!["sha1", "sha256"],
+        }
+    }
 }
 
 /// A payload in one word.
@@ -90,7 +120,7 @@ pub enum State {
 /// Holds a payload against its torrent to the end; `watch` is told how far it is.
 ///
 /// # Errors
-/// 77 or 74 if the payload's directory cannot be opened. Damage is no error here: see
+/// 77 or 74 if the payload's directory cannot be opened, 65 if the torrent contradicts itself. Damage is no error here: see
 /// [`Verdict::exit`].
 pub fn verify(
     torrent: &Metainfo,
@@ -102,7 +132,7 @@ pub fn verify(
         let pieces = survey.pieces.iter().enumerate();
         pieces.filter(|(_, piece)| which(**piece)).map(|(index, _)| index).collect()
     };
-    let hashed = those(|piece| piece == Piece::Wrong);
+    let hashed = those(|piece| matches!(piece, Piece::Wrong | Piece::Contrary));
     let bad = those(|piece| piece != Piece::Right);
     let mut offset = 0;
     let mut files = Vec::new();
@@ -119,7 +149,8 @@ pub fn verify(
         }
         offset += file.length;
     }
-    let wrong = those(|piece| matches!(piece, Piece::Wrong | Piece::Absent));
+    let wrong = those(is_wrong);
+    let contrary = those(|piece| piece == Piece::Contrary);
     let unread = those(|piece| piece == Piece::Unread);
     Ok(Verdict {
         name: escaped(torrent.name()),
@@ -129,7 +160,9 @@ pub fn verify(
         length: torrent.total_length(),
         piece_length: torrent.piece_length(),
         pieces: survey.pieces.len(),
+        hashes: Hashes::of(torrent),
         wrong,
+        contrary,
         unread,
         files,
         failure,
@@ -159,6 +192,9 @@ impl Verdict {
                     false => "put the file itself there: a deploy takes nothing else either",
                 })
             }
+            Word::Damaged if !self.contrary.is_empty() => {
+                Some("distrust these bytes and who made the torrent: rtorrent sees nothing wrong")
+            }
             Word::Damaged => {
                 Some("let rtorrent check its hash (Ctrl-R): it fetches again what is wrong")
             }
@@ -172,13 +208,17 @@ fn word(pieces: &[Piece], files: &[Checked], failed: bool) -> Word {
     let lost = |file: &Checked| {
         matches!(file.state, State::Missing | State::Short | State::NotAFile | State::Wrong)
     };
-    let wrong = |piece: &Piece| matches!(piece, Piece::Wrong | Piece::Absent);
-    if pieces.iter().any(wrong) || files.iter().any(lost) {
+    if pieces.iter().copied().any(is_wrong) || files.iter().any(lost) {
         return Word::Damaged;
     }
     let good = pieces.iter().all(|piece| *piece == Piece::Right)
         && files.iter().all(|file| file.state == State::Good);
     if good && !failed { Word::Good } else { Word::Unreadable }
+}
+
+/// It is not what the torrent says, whatever else could not be read.
+fn is_wrong(piece: Piece) -> bool {
+    matches!(piece, Piece::Wrong | Piece::Contrary | Piece::Absent)
 }
 
 fn state(found: &Found, hashed: &Pieces, bad: &Pieces) -> State {
@@ -231,12 +271,12 @@ mod tests {
     /// Whatever a survey leaves open, nobody is told that the payload is good.
     #[test]
     fn good_is_only_what_is_known_to_be() {
-        use Piece::{Absent, Right, Unread, Wrong};
+        use Piece::{Absent, Contrary, Right, Unread, Wrong};
         assert_eq!(word(&[Right, Right], &[], false), Word::Good);
         assert_eq!(word(&[], &[], false), Word::Good, "there is not a byte");
         assert_eq!(word(&[Right, Unread], &[], false), Word::Unreadable);
         assert_eq!(word(&[Right], &[], true), Word::Unreadable);
-        for bad in [Wrong, Absent] {
+        for bad in [Wrong, Contrary, Absent] {
             assert_eq!(word(&[bad, Unread], &[], true), Word::Damaged);
         }
     }

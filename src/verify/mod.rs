@@ -23,6 +23,7 @@ pub use window::Proven;
 use crate::error::{Error, Exit, Result, quoted};
 use files::Files;
 use metainfo::{Authentic, Metainfo};
+use pieces::Hashes;
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 /// The largest piece that is verified. A piece must be in memory whole before a byte of it is
@@ -36,6 +37,7 @@ pub const WINDOWS: u64 = 24 << 20;
 #[derive(Debug)]
 pub struct Payload<'t> {
     torrent: &'t Authentic,
+    hashes: Hashes<'t>,
     files: Files<'t>,
     notes: Vec<String>,
 }
@@ -46,7 +48,8 @@ impl<'t> Payload<'t> {
     ///
     /// # Errors
     /// A file that is missing, short or not a regular file is damaged: exit 75, passing. Pieces
-    /// over [`PIECE_MAX`] are refused (65). A file that may not be read is 77.
+    /// over [`PIECE_MAX`] and a hybrid torrent that contradicts itself are refused (65). A file that
+    /// may not be read is 77.
     pub fn open(torrent: &'t Authentic, directory: &Path) -> Result<Self> {
         let largest = torrent.piece_size(0);
         if largest > PIECE_MAX {
@@ -58,9 +61,10 @@ impl<'t> Payload<'t> {
             return Err(Error::new(Exit::Payload, "verify", name(torrent), cause)
                 .hint("make the torrent with pieces of 4 MiB"));
         }
+        let hashes = hashes(torrent)?;
         let mut files = Files::open(torrent, directory)?;
         let notes = files.check()?;
-        Ok(Self { torrent, files, notes })
+        Ok(Self { torrent, hashes, files, notes })
     }
 
     /// What should be said once about this payload although it does no harm: files longer than
@@ -82,13 +86,22 @@ impl<'t> Payload<'t> {
     /// (75), whatever a decoder made of the missing rest. Bytes that `take` left are verified as
     /// well, and then refused (65).
     pub fn stream<T>(self, take: impl FnOnce(&mut Proven) -> Result<T>) -> Result<T> {
-        window::stream(self.torrent, self.files, take)
+        window::stream(self.torrent, self.hashes, self.files, take)
     }
 }
 
 /// A torrent's name for messages.
 fn name(torrent: &Metainfo) -> String {
     quoted(Path::new(OsStr::from_bytes(torrent.name())))
+}
+
+/// What the torrent's pieces are held against: SHA-1, and SHA-256 if it is a hybrid one (BEP 52).
+fn hashes(torrent: &Metainfo) -> Result<Hashes<'_>> {
+    let version_2 = torrent.version_2().map_err(|cause| {
+        Error::new(Exit::Payload, "verify", name(torrent), format!("as a hybrid torrent {cause}"))
+            .hint("make the torrent anew: what it says for BitTorrent v2 cannot be believed")
+    })?;
+    Ok(Hashes::of(torrent, version_2))
 }
 
 /// The payload is not what the torrent says: a peer can cure it, so it is tried again.

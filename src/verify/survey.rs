@@ -10,11 +10,12 @@ use super::{
     PIECE_MAX,
     fault::{Fault, Stopped},
     files::Files,
-    pieces::hash_pieces,
+    hashes,
+    pieces::{Hashes, Judged},
     window::{PIECES, WINDOW},
 };
 use crate::error::{Error, Result};
-use metainfo::{File, Metainfo};
+use metainfo::{Check, File, Metainfo};
 use sha1::{Digest, Sha1};
 use std::{
     ffi::OsStr,
@@ -31,6 +32,8 @@ pub enum Piece {
     Right,
     /// Its hash is another.
     Wrong,
+    /// Its SHA-1 is the torrent's, and its SHA-256, which a hybrid torrent has too, is another.
+    Contrary,
     /// Bytes of it are not there: a file is missing, too short, or no file.
     Absent,
     /// Bytes of it could not be read.
@@ -81,15 +84,17 @@ pub struct Progress {
 /// is told after every window. Holds at most 64 MiB of the payload at once.
 ///
 /// # Errors
-/// 77 or 74 if the directory cannot be opened, 75 if it is no directory or was removed just now.
+/// 77 or 74 if the directory cannot be opened, 75 if it is no directory or was removed just now; 65 if
+/// the torrent is a hybrid one that contradicts itself.
 pub fn survey(
     torrent: &Metainfo,
     directory: &Path,
     only: &OsStr,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Survey> {
+    let hashes = hashes(torrent)?;
     let mut files = Files::open_as(torrent, directory, only)?;
-    let mut settled = Settled::look(torrent, &mut files);
+    let mut settled = Settled::look(torrent, hashes, &mut files);
     let plan = Plan::of(torrent, &settled.open);
     settled.tell(watch);
     let (full, batches) = channel();
@@ -112,6 +117,7 @@ pub fn survey(
 /// What is known so far.
 struct Settled<'t> {
     torrent: &'t Metainfo,
+    hashes: Hashes<'t>,
     pieces: Vec<Piece>,
     files: Vec<Found>,
     /// The pieces that are still to be read.
@@ -121,11 +127,11 @@ struct Settled<'t> {
 
 impl<'t> Settled<'t> {
     /// Looks at every file, and settles the pieces of what is not there.
-    fn look(torrent: &'t Metainfo, files: &mut Files<'t>) -> Self {
+    fn look(torrent: &'t Metainfo, hashes: Hashes<'t>, files: &mut Files<'t>) -> Self {
         let count = torrent.pieces().len();
         let (pieces, open) = (vec![Piece::Unread; count], vec![true; count]);
         let progress = Progress { bytes: 0, wrong: 0 };
-        let mut settled = Self { torrent, pieces, files: Vec::new(), open, progress };
+        let mut settled = Self { torrent, hashes, pieces, files: Vec::new(), open, progress };
         let mut start = 0;
         for (index, file) in torrent.files().iter().enumerate() {
             let found = found(files, index, file);
@@ -165,16 +171,23 @@ impl<'t> Settled<'t> {
         free: &Sender<Vec<u8>>,
         watch: &mut dyn FnMut(Progress),
     ) {
-        let mut large = Sha1::new();
+        let (mut sha1, mut sha256) = (Sha1::new(), None);
         while let Ok(batch) = batches.recv() {
             match batch.load {
                 Load::Pieces(pieces) => self.hash_pieces(pieces, &batch.bytes, &batch.stopped),
                 Load::Part { piece, length, last } => {
-                    large.update(&batch.bytes[..length]);
+                    let bytes = &batch.bytes[..length];
+                    sha1.update(bytes);
+                    let begun = || self.hashes.version_2(piece).map(metainfo::Piece::check);
+                    let mut check = sha256.take().or_else(begun);
+                    check.iter_mut().for_each(|check| check.update(bytes));
                     let stopped = batch.stopped.first().map(|(_, stopped)| *stopped);
                     if last || stopped.is_some() {
-                        let sum: [u8; 20] = large.finalize_reset().into();
-                        self.settle(piece, sum, stopped);
+                        let sum = sha1.finalize_reset().into();
+                        let right = |_: &_| check.is_none_or(Check::is_right);
+                        self.settle(piece, self.hashes.judge(piece, sum, right), stopped);
+                    } else {
+                        sha256 = check;
                     }
                 }
             }
@@ -188,20 +201,20 @@ impl<'t> Settled<'t> {
         let mut rest = bytes;
         let sizes = pieces.clone().map(|piece| self.torrent.piece_size(piece) as usize);
         let parts: Vec<&[u8]> = sizes.filter_map(|size| rest.split_off(..size)).collect();
-        let sums = hash_pieces(&parts);
+        let judged = self.hashes.judge_all(pieces.start, &parts);
         let mut stopped = stopped.iter().peekable();
-        for (piece, sum) in pieces.zip(sums) {
+        for (piece, judged) in pieces.zip(judged) {
             let stop = stopped.next_if(|(at, _)| *at == piece).map(|(_, stop)| *stop);
-            self.settle(piece, sum, stop);
+            self.settle(piece, judged, stop);
         }
     }
 
-    fn settle(&mut self, piece: usize, sum: [u8; 20], stopped: Option<Stopped>) {
-        let right = self.torrent.pieces().get(piece) == Some(&sum);
-        self.pieces[piece] = match stopped {
-            Some(Stopped { file, fault, .. }) => self.changed(file, fault),
-            None if right => Piece::Right,
-            None => Piece::Wrong,
+    fn settle(&mut self, piece: usize, judged: Judged, stopped: Option<Stopped>) {
+        self.pieces[piece] = match (stopped, judged) {
+            (Some(Stopped { file, fault, .. }), _) => self.changed(file, fault),
+            (None, Judged::Right) => Piece::Right,
+            (None, Judged::Wrong) => Piece::Wrong,
+            (None, Judged::Contrary) => Piece::Contrary,
         };
         self.progress.bytes += self.torrent.piece_size(piece);
         self.progress.wrong += u64::from(self.pieces[piece] != Piece::Right);

@@ -8,7 +8,7 @@ use super::{
     PIECE_MAX, WINDOWS, damaged,
     files::{Files, files_of},
     name,
-    pieces::hash_pieces,
+    pieces::{Hashes, Judged},
 };
 use crate::error::{Error, Exit, Result};
 use metainfo::Metainfo;
@@ -118,6 +118,7 @@ impl Read for Proven {
 /// Runs `take` over the payload while another thread proves what comes next.
 pub(super) fn stream<T>(
     torrent: &Metainfo,
+    hashes: Hashes<'_>,
     files: Files<'_>,
     take: impl FnOnce(&mut Proven) -> Result<T>,
 ) -> Result<T> {
@@ -133,7 +134,7 @@ pub(super) fn stream<T>(
         let _ = free.send(vec![0; size]);
     }
     thread::scope(|scope| {
-        let mut prover = Prover { torrent, files, next: 0, pieces };
+        let mut prover = Prover { torrent, hashes, files, next: 0, pieces };
         thread::Builder::new()
             .spawn_scoped(scope, move || prover.run(&empty, &full))
             .map_err(|e| Error::io("start", "a thread to verify with", &e))?;
@@ -167,6 +168,7 @@ fn pieces_per_window(torrent: &Metainfo) -> usize {
 /// Fills windows and proves them.
 struct Prover<'t> {
     torrent: &'t Metainfo,
+    hashes: Hashes<'t>,
     files: Files<'t>,
     /// The first piece that was not read.
     next: usize,
@@ -196,19 +198,28 @@ impl Prover<'_> {
 
         let mut rest = &bytes[..length];
         let pieces: Vec<&[u8]> = sizes().filter_map(|size| rest.split_off(..size)).collect();
-        let sums = hash_pieces(&pieces);
-        let right = &torrent.pieces()[self.next..last];
-        if let Some(wrong) = sums.iter().zip(right).position(|(sum, right)| sum != right) {
-            let piece = self.next + wrong;
-            let cause = format!(
-                "piece {piece} of {}, which holds bytes of {}, is not what the torrent says",
-                torrent.pieces().len(),
-                files_of(torrent, piece)
-            );
-            return Err(damaged(name(torrent), cause));
+        let judged = self.hashes.judge_all(self.next, &pieces);
+        if let Some(wrong) = judged.iter().position(|judged| *judged != Judged::Right) {
+            return Err(self.refuse(self.next + wrong, judged[wrong]));
         }
         self.next = last;
         Ok(Window { bytes, length })
+    }
+
+    /// A piece is wrong: rtorrent can fetch it again, unless it finds nothing wrong with it.
+    fn refuse(&self, piece: usize, judged: Judged) -> Error {
+        let torrent = self.torrent;
+        let of = format!(
+            "piece {piece} of {}, which holds bytes of {},",
+            torrent.pieces().len(),
+            files_of(torrent, piece)
+        );
+        if judged == Judged::Contrary {
+            let cause = format!("{of} has the SHA-1 of the torrent and not its SHA-256");
+            return Error::new(Exit::Payload, "verify", name(torrent), cause)
+                .hint("distrust these bytes and who made the torrent; publish a new version");
+        }
+        damaged(name(torrent), format!("{of} is not what the torrent says"))
     }
 }
 

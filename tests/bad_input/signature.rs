@@ -23,7 +23,7 @@ fn trusting(signer: &Signer) -> String {
 
 /// What a test does to an unsigned torrent of 2.0 must be refused with these words; afterwards the
 /// same torrent, signed as it should be, lands.
-fn refused(sign: impl FnOnce(&Lab, &Signer, &Torrent) -> Torrent, why: &str, hint: &str) {
+fn refused(sign: impl FnOnce(&Lab, &Signer, &Torrent) -> Torrent, why: &str, hint: &str) -> bool {
     let lab = Lab::new().unwrap();
     let signer = lab.signer().unwrap();
     let host = open(&lab, &trusting(&signer));
@@ -35,17 +35,24 @@ fn refused(sign: impl FnOnce(&Lab, &Signer, &Torrent) -> Torrent, why: &str, hin
     std::fs::rename(&payload, lab.path().join("kept")).unwrap();
     let again = Failure { says: &["refused before: ", why], ..REFUSED };
     fails(&host, &bad, &payload, &again);
+    let served = host.page("shop").as_deref() == Some("1.0");
     std::fs::rename(lab.path().join("kept"), &payload).unwrap();
     // The digest of another configuration lets it be looked at again.
     host.configure(&super::shop(&format!("{}\nkeep = 4", trusting(&signer))));
     let good = signer.sign(&torrent, "shop", "2.0", PUBLISHED, &["git=abc"]).unwrap();
     assert_eq!(good.hash, torrent.hash, "{line}");
     lands(&host, &good, &payload, "2.0");
+    served
 }
+
+/// What becomes of a torrent whose signature proves nothing.
+const UNREAD: &str = "refused, 77, before a byte of the payload is read, and again without a look";
 
 #[test]
 fn a_torrent_without_a_signature() {
-    refused(|_, _, torrent| torrent.clone(), "the torrent has none", "publish it signed");
+    let served =
+        refused(|_, _, torrent| torrent.clone(), "the torrent has none", "publish it signed");
+    lab::withstood!("Signatures", "a torrent without a signature", 1, UNREAD, served);
 }
 
 #[test]
@@ -53,7 +60,9 @@ fn a_signature_of_another_key() {
     let sign = |lab: &Lab, _: &Signer, torrent: &Torrent| {
         lab.signer().unwrap().sign(torrent, "shop", "2.0", PUBLISHED, &[]).unwrap()
     };
-    refused(sign, "which is none of the app's public_keys", "sign with a key the app knows");
+    let served =
+        refused(sign, "which is none of the app's public_keys", "sign with a key the app knows");
+    lab::withstood!("Signatures", "a signature by another key", 1, UNREAD, served);
 }
 
 #[test]
@@ -61,7 +70,8 @@ fn a_signature_for_another_app() {
     let sign = |_: &Lab, signer: &Signer, torrent: &Torrent| {
         signer.sign(torrent, "blog", "2.0", PUBLISHED, &[]).unwrap()
     };
-    refused(sign, "it is for app `blog`", "a release is signed for one app");
+    let served = refused(sign, "it is for app `blog`", "a release is signed for one app");
+    lab::withstood!("Signatures", "a signature for another app", 1, UNREAD, served);
 }
 
 #[test]
@@ -69,7 +79,8 @@ fn a_signature_for_another_version() {
     let sign = |_: &Lab, signer: &Signer, torrent: &Torrent| {
         signer.sign(torrent, "shop", "2.1", PUBLISHED, &[]).unwrap()
     };
-    refused(sign, "it is for version 2.1, the torrent is 2.0", "the version signed");
+    let served = refused(sign, "it is for version 2.1, the torrent is 2.0", "the version signed");
+    lab::withstood!("Signatures", "a signature for another version", 1, UNREAD, served);
 }
 
 #[test]
@@ -80,7 +91,14 @@ fn a_signature_of_other_bytes() {
         let signed = signer.sign(&other, "shop", "2.0", PUBLISHED, &[]).unwrap();
         torrent.with_key("minisign", &signature_of(&signed)).unwrap()
     };
-    refused(sign, "it does not verify", "sign this very torrent again");
+    let served = refused(sign, "it does not verify", "sign this very torrent again");
+    lab::withstood!(
+        "Signatures",
+        "the signature of another torrent of the same version",
+        1,
+        UNREAD,
+        served
+    );
 }
 
 #[test]
@@ -92,7 +110,8 @@ fn a_comment_that_was_changed_afterwards() {
         assert_ne!(text, altered);
         torrent.with_key("minisign", altered.as_bytes()).unwrap()
     };
-    refused(sign, "it does not verify", "sign this very torrent again");
+    let served = refused(sign, "it does not verify", "sign this very torrent again");
+    lab::withstood!("Signatures", "a comment that was altered", 1, UNREAD, served);
 }
 
 #[test]
@@ -100,7 +119,8 @@ fn a_comment_of_another_form() {
     let sign = |_: &Lab, signer: &Signer, torrent: &Torrent| {
         signer.sign_with_comment(torrent, "timestamp:1714564800\tfile:shop").unwrap()
     };
-    refused(sign, "does not begin with `seedship1`", "sign with -t \"seedship1 app");
+    let served = refused(sign, "does not begin with `seedship1`", "sign with -t \"seedship1 app");
+    lab::withstood!("Signatures", "a comment of another form", 1, UNREAD, served);
 }
 
 #[test]
@@ -120,15 +140,19 @@ fn a_legacy_signature_of_the_right_key() {
     let says = [REFUSED.says[0], "it is a legacy signature"];
     let how = Failure { says: &says, hint: "sign with minisign 0.10 or newer", ..REFUSED };
     fails(&host, &old, &payload, &how);
+    let served = host.page("shop").as_deref() == Some("1.0");
+    lab::withstood!("Signatures", "a legacy signature by the right key", 1, "refused, 77", served);
 }
 
 #[test]
 fn what_is_no_signature() {
-    for text in [&b""[..], b"garbage", b"untrusted comment: x\nRWQ\n", &[0xff; 40_000]] {
+    let texts = [&b""[..], b"garbage", b"untrusted comment: x\nRWQ\n", &[0xff; 40_000]];
+    let served = texts.iter().all(|text| {
         let sign =
             |_: &Lab, _: &Signer, torrent: &Torrent| torrent.with_key("minisign", text).unwrap();
-        refused(sign, "it is not in minisign's form", "the torrent's `minisign` key");
-    }
+        refused(sign, "it is not in minisign's form", "the torrent's `minisign` key")
+    });
+    lab::withstood!("Signatures", "bytes that are no signature", texts.len(), UNREAD, served);
 }
 
 #[test]
@@ -150,6 +174,9 @@ fn a_release_of_three_days_ahead_waits() {
         hint: "compare this host's clock",
     };
     fails(&host, &signed("+3 days"), &payload, &ahead);
+    let served = host.page("shop").as_deref() == Some("1.0");
+    let happened = "waits, 75, until the clock says so; 20 hours ahead is believed";
+    lab::withstood!("Signatures", "a release of three days ahead", 1, happened, served);
     // A clock that is a little off is nobody's attack.
     lands(&host, &signed("+20 hours"), &payload, "2.0");
 }

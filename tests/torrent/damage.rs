@@ -7,7 +7,7 @@ use crate::{
     screens::reviewed,
 };
 use lab::as_ordinary_user;
-use metainfo::{Attr, Metainfo, create::Draft};
+use metainfo::{Attr, File, Metainfo, create::Draft};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
@@ -149,9 +149,17 @@ fn padding_counts_as_zeros_and_is_not_on_disk() {
         (".pad/6384", &zeros, padding),
         ("b", &noise(100, 2), Attr::default()),
     ];
-    let torrent = desk.many("padded-1", files, |draft| draft.piece_length(PIECE));
-    desk.write("hybrid.torrent", hybrid(&torrent));
-    assert!(Metainfo::parse(&fs::read(desk.path("hybrid.torrent")).unwrap()).unwrap().is_hybrid());
+    desk.many("padded-1", files, |draft| draft.piece_length(PIECE));
+    let draft = Draft::directory(
+        "padded-1",
+        vec![
+            super::listed("a", 10_000, &Attr::default()),
+            super::listed("b", 100, &Attr::default()),
+        ],
+    );
+    let draft = draft.piece_length(PIECE);
+    let bytes = |file: &File| Ok(if file.path[0] == b"a" { &files[0].1[..] } else { files[2].1 });
+    desk.write("hybrid.torrent", draft.hybrid(bytes).unwrap());
     for (torrent, payload) in [("padded-1.torrent", None), ("hybrid.torrent", Some("padded-1"))] {
         let args: Vec<&str> = [Some(torrent), payload].into_iter().flatten().collect();
         assert_eq!(desk.wrong(&args), (vec![], 0), "{torrent}");
@@ -159,6 +167,49 @@ fn padding_counts_as_zeros_and_is_not_on_disk() {
         assert_eq!(desk.wrong(&args), (vec![1], 65), "{torrent}");
         flip(&desk.path("padded-1/b"), 99);
     }
+}
+
+/// A hybrid torrent whose SHA-1 is of other bytes than its SHA-256.
+fn contrary(v1: &[u8], v2: &[u8]) -> Vec<u8> {
+    let mut of_v2 = hybrid("shop-1.tar", v2);
+    let of_v1 = Metainfo::parse(&hybrid("shop-1.tar", v1)).unwrap();
+    let sums = Metainfo::parse(&of_v2).unwrap().pieces().as_flattened().to_vec();
+    let at = of_v2.windows(sums.len()).position(|bytes| bytes == sums).unwrap();
+    of_v2[at..at + sums.len()].copy_from_slice(of_v1.pieces().as_flattened());
+    of_v2
+}
+
+#[test]
+fn a_hybrid_is_verified_by_both_of_its_hashes() {
+    let desk = Desk::new();
+    let good = noise(100_000, 1);
+    let mut other = good.clone();
+    other[40_000] ^= 1;
+    desk.write("shop-1.tar", &good);
+    let mut text = String::new();
+    for (name, torrent) in [
+        ("both are right", hybrid("shop-1.tar", &good)),
+        ("both are wrong in piece 2", hybrid("shop-1.tar", &other)),
+        ("SHA-256 alone is wrong in piece 2", contrary(&good, &other)),
+        ("SHA-1 alone is wrong in piece 2", contrary(&other, &good)),
+    ] {
+        desk.write("x.torrent", torrent);
+        let args = ["torrent", "verify", "x.torrent", "shop-1.tar"];
+        text.push_str(&format!("--- {name}\n{}", desk.told(&desk.run(&args))));
+        let (verdict, _) = desk.json(&args);
+        let some = ["hashes", "wrong", "contrary"].map(|key| format!("{key} {}", verdict[key]));
+        text.push_str(&format!("{}\n", some.join(", ")));
+    }
+    let broken = hybrid("shop-1.tar", &good);
+    let at = broken.windows(12).position(|at| at == b"piece layers").unwrap() + 60;
+    let broken = [&broken[..at], b"!", &broken[at + 1..]].concat();
+    desk.write("x.torrent", broken);
+    for args in
+        [&["torrent", "verify", "x.torrent", "shop-1.tar"][..], &["torrent", "show", "x.torrent"]]
+    {
+        text.push_str(&format!("--- broken layers\n{}", desk.told(&desk.run(args))));
+    }
+    reviewed("torrent_hybrid", &text);
 }
 
 #[test]

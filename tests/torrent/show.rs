@@ -141,8 +141,8 @@ fn a_signature_is_shown_with_whose_it_is() {
 #[test]
 fn a_hybrid_torrent_has_two_hashes() {
     let desk = Desk::new();
-    let torrent = desk.one("shop-1.tar", b"hello", |draft| draft);
-    let bytes = hybrid(&torrent);
+    desk.one("shop-1.tar", b"hello", |draft| draft);
+    let bytes = hybrid("shop-1.tar", b"hello");
     desk.write("hybrid.torrent", &bytes);
     let info = Metainfo::parse(&bytes).unwrap().raw_info().to_vec();
     let sum = Command::new("sha256sum").arg(desk.write("info", &info)).output().unwrap().stdout;

@@ -9,7 +9,7 @@ pub(super) const GUIDES: &[Guide] = &[
         tells: "\
 Makes the release live that was live before, or the one that `--to` names. What is left becomes \
 bad: no event and no sweep brings it back, only an operator who names it. A second rollback goes \
-further back, never to and fro. A newer version than any before still goes live when it comes: \
+further back, never to and fro. A release whose key was removed from `public_keys` must be named. A newer version than any before still goes live when it comes: \
 `seedship hold` keeps it back.
 
 It swaps one link, in milliseconds, and needs neither network nor rtorrent. It never waits for a \
@@ -26,7 +26,11 @@ whatever they say, nothing is switched again. `--no-run` skips them.",
             (NotOurs, "`current` is a real directory, or the root is none"),
             (Io, "the disk failed; what was live is live"),
             (Again, "another command is switching and did not end"),
-            (Permission, "this user does not own the root; it says who does"),
+            (
+                Permission,
+                "this user does not own the root, it says who does; or the key of the release \
+                 before was removed",
+            ),
             (
                 Config,
                 "the configuration is wrong, the root is not there, or a record cannot be \

@@ -5,6 +5,7 @@
 mod act;
 mod host;
 mod look;
+mod publish;
 mod tools;
 mod unattended;
 
@@ -38,6 +39,7 @@ pub(super) const GROUPS: &[(&str, &[Guide])] = &[
     ("Look", look::GUIDES),
     ("Act", act::GUIDES),
     ("Unattended", unattended::GUIDES),
+    ("Publish", publish::GUIDES),
     ("Tools", tools::GUIDES),
 ];
 

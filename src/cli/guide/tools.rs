@@ -103,8 +103,8 @@ session directory where it does not answer. No payload is read. 40 files and 10 
     Guide {
         command: "torrent verify",
         tells: "\
-Reads a payload and compares every piece with the torrent's hashes; says which pieces and which \
-files are wrong. On a terminal a bar shows how far it is.
+Reads a payload and compares every piece with the torrent's hashes, SHA-1 and, where the torrent is a \
+hybrid one (BEP 52), SHA-256; says which pieces and which files are wrong. On a terminal a bar shows how far it is.
 
 The payload is looked for where rtorrent has it, or beside the .torrent under the torrent's name. \
 PAYLOAD names it elsewhere: the file of a single-file torrent, under any name, or a directory that \

@@ -91,7 +91,7 @@ impl<'w> Process<'w> {
     }
 
     pub(super) fn rollback(&self, to: Option<&str>) -> Result<Done> {
-        let how = Rollback { to: to.map(version), keep_good: false };
+        let how = Rollback { to: to.map(version), keep_good: false, keys: None };
         self.around(|site| operate::rollback(site, APP, &how, &self.operator()))
     }
 

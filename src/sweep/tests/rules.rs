@@ -83,7 +83,7 @@ fn a_first_release_that_failed_does_not_bar_an_older_one() {
 #[test]
 fn a_release_on_trial_that_an_operator_leaves_is_bad_whatever_its_check_says() {
     let keep_good = |world: &World| {
-        let how = Rollback { to: None, keep_good: true };
+        let how = Rollback { to: None, keep_good: true, keys: None };
         operate::rollback(&mut world.site(), APP, &how, &world.operator()).unwrap();
     };
     let ways: [fn(&World); 3] = [
@@ -151,7 +151,7 @@ fn a_rollback_right_after_a_killed_activate_goes_to_what_that_left() {
 #[test]
 fn keep_good_keeps_a_good_one_good() {
     let world = world(&["1", "2"]);
-    let how = Rollback { to: None, keep_good: true };
+    let how = Rollback { to: None, keep_good: true, keys: None };
     operate::rollback(&mut world.site(), APP, &how, &world.operator()).unwrap();
     assert_eq!((live(&world).as_str(), world.state("2")), ("1", "good"));
 }

@@ -86,7 +86,7 @@ fn a_file_that_shrinks_or_goes_while_it_is_read_is_told() {
     let changed = |change: &dyn Fn(&Path)| {
         write();
         let mut files = Files::open(&torrent, dir.path()).unwrap();
-        let mut settled = Settled::look(&torrent, &mut files);
+        let mut settled = Settled::look(&torrent, hashes(&torrent).unwrap(), &mut files);
         change(dir.path());
         let plan = Plan::of(&torrent, &settled.open);
         let (full, batches) = channel();

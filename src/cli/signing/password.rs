@@ -1,0 +1,64 @@
+//! Passwords: typed on the terminal, or read from a file by a machine; never an argument, which every
+//! user of the host could read.
+
+use crate::error::{Error, Exit, Result, quoted};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+/// minisign takes none that has more bytes.
+const LONGEST: usize = 1024;
+
+/// The password of a key that is there.
+pub(super) fn asked(key: &str) -> Result<String> {
+    prompt(&format!("Password of {key}: "))
+}
+
+/// That of a key to be made, typed twice.
+pub(super) fn chosen() -> Result<String> {
+    let first = checked(prompt("Password for the new secret key: ")?)?;
+    match prompt("The same again: ")? == first {
+        true => Ok(first),
+        false => Err(Error::new(Exit::Usage, "take", THING, "the two are not the same")
+            .hint("nothing was made: try again")),
+    }
+}
+
+/// The first line of a file, of a pipe, or of standard input (`-`).
+pub(super) fn from(file: &Path) -> Result<String> {
+    let source: Box<dyn Read> = match file == Path::new("-") {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(file).map_err(|e| Error::io("read", file, &e))?),
+    };
+    let mut bytes = Vec::new();
+    let read = source.take(LONGEST as u64 + 2).read_to_end(&mut bytes);
+    read.map_err(|e| Error::io("read", file, &e))?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let text = String::from_utf8(line.to_vec()).map_err(|_| {
+        Error::new(Exit::Usage, "read", quoted(file), "its first line is not UTF-8")
+            .hint("a password is text: write it on the first line")
+    })?;
+    checked(text)
+}
+
+const THING: &str = "the password";
+
+fn prompt(text: &str) -> Result<String> {
+    rpassword::prompt_password(text).map_err(|_| {
+        Error::new(Exit::Usage, "ask for", THING, "there is no terminal to ask on")
+            .hint("--password-file FILE reads it from a file, a pipe, or - for standard input")
+    })
+}
+
+fn checked(password: String) -> Result<String> {
+    let cause = match password.len() {
+        0 => "it is empty",
+        1..=LONGEST => return Ok(password),
+        _ => "it has more than 1024 bytes",
+    };
+    Err(Error::new(Exit::Usage, "take", THING, cause)
+        .hint("`seedship keygen --no-password` makes a key without one, for machines"))
+}
