@@ -37,6 +37,16 @@ pub enum Done {
     ToBeLanded(Version),
 }
 
+impl Done {
+    /// The switch, if there was one.
+    pub fn switched(&self) -> Option<&Switched> {
+        match self {
+            Self::Switched(switched) => Some(switched),
+            Self::LiveAlready(_) | Self::ToBeLanded(_) => None,
+        }
+    }
+}
+
 /// How to roll back.
 #[derive(Clone, Debug, Default)]
 pub struct Rollback {

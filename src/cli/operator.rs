@@ -77,7 +77,7 @@ pub(super) fn rollback(config: &Config, typed: &Rollback, output: &Output) -> Re
     }
     let (mut site, who) = ours(app)?;
     let crew = crew(app, "rollback", typed.no_run);
-    let (done, failure) = settle::around(&mut site, &crew, |site| {
+    let (done, failure) = settle::around(&mut site, &crew, Done::switched, |site| {
         let done = operate::rollback(site, &app.name, &how, &who)?;
         if let Done::Switched(switched) = &done {
             log_switch("rolled back", app, switched, &who);
@@ -101,7 +101,7 @@ pub(super) fn activate(config: &Config, typed: &Activate, output: &Output) -> Re
     }
     let (mut site, who) = ours(app)?;
     let crew = crew(app, "activate", typed.no_run);
-    let (done, failure) = settle::around(&mut site, &crew, |site| {
+    let (done, failure) = settle::around(&mut site, &crew, Done::switched, |site| {
         let done = operate::activate(site, &app.name, &typed.version, typed.adopt, &who)?;
         if let Done::Switched(switched) = &done {
             log_switch("activated", app, switched, &who);

@@ -17,7 +17,7 @@ use crate::{
     process::Group,
     release::{Target, Unix, Version},
     store::{CURRENT, Deploying, Owed, Site},
-    switch::{self, Trial, Verdict},
+    switch::{self, Switched, Trial, Verdict},
 };
 
 /// What this process owes, and for which release `activated` ran last.
@@ -226,13 +226,14 @@ pub fn finish<D: Disk>(by: &mut Deploying<'_, D>, crew: &impl Crew, mut debt: De
 }
 
 /// An operator's switch, and what is to be run after it. Nothing is switched again, whatever fails:
-/// a failure is told beside what was done.
+/// a failure is told beside what was done. `switched` says what a command did, if it switched.
 ///
 /// # Errors
 /// What `switch` says.
 pub fn around<D: Disk, T>(
     site: &mut Site<D>,
     crew: &impl Crew,
+    switched: impl Fn(&T) -> Option<&Switched>,
     switch: impl FnOnce(&mut Site<D>) -> Result<T>,
 ) -> Result<(T, Option<Error>)> {
     let before = match site.look()?.live_target() {
@@ -241,23 +242,29 @@ pub fn around<D: Disk, T>(
     };
     // A command that was killed and is typed again does what it says. Its note is recovery's.
     let unpaid = site.owed()?.iter().any(|owed| !crew.is_alive(owed));
-    let debt = owe(site, crew, if unpaid { None } else { before.clone() })?;
-    let switched = switch(site);
-    let after = settle_switched(site, crew, debt, before);
-    let switched = switched?;
-    Ok((switched, after.unwrap_or_else(Some)))
+    let debt = owe(site, crew, if unpaid { None } else { before })?;
+    let done = switch(site);
+    let after = settle_switched(site, crew, debt, done.as_ref().ok().and_then(switched));
+    let done = done?;
+    Ok((done, after.unwrap_or_else(Some)))
 }
 
 fn settle_switched<D: Disk>(
     site: &mut Site<D>,
     crew: &impl Crew,
     mut debt: Debt,
-    before: Option<Version>,
+    switched: Option<&Switched>,
 ) -> Result<Option<Error>> {
+    if let Some(Switched { from, .. }) = switched {
+        // What was left is not what was seen without the lock: a deploy may have come between, whose
+        // `activated` ran last.
+        debt.ran_for(from.version().cloned());
+    }
     let live = site.live()?.map(|live| live.version);
     let mut failure = run_activated(site, crew, &mut debt, live.as_ref())?;
-    if let (None, Some(live)) = (&failure, live.filter(|live| Some(live) != before.as_ref())) {
-        failure = run_check(site, crew, &debt, &live)?;
+    let to = switched.and_then(|switched| switched.to.version());
+    if let (None, Some(to)) = (&failure, to) {
+        failure = run_check(site, crew, &debt, to)?;
     }
     debt.owed.map_or(Ok(()), |owed| site.paid(owed))?;
     Ok(failure)

@@ -58,8 +58,14 @@ pub(crate) trait Turns: Send + Sync {
     fn wait(&self, process: u32, lock: &str) -> bool;
     /// A lock is free.
     fn freed(&self, lock: &str);
-    /// It did this; `before` is what readers saw until then.
-    fn done(&self, process: u32, step: &Step<'_>, before: &Tree, storage: &Storage);
+    /// It did this, holding what it holds.
+    fn done(
+        &self,
+        process: u32,
+        step: &Step<'_>,
+        storage: &Storage,
+        locked: &BTreeMap<String, u32>,
+    );
 }
 
 #[derive(Clone)]
@@ -133,6 +139,11 @@ impl Memory {
         fork
     }
 
+    /// What readers see.
+    pub(crate) fn tree(&self) -> Tree {
+        self.machine().storage.seen().clone()
+    }
+
     /// The root as a new process sees it.
     pub(crate) fn begin(&self, process: u32) -> Self {
         self.machine().alive.insert(process);
@@ -142,6 +153,11 @@ impl Memory {
     /// The process is over; what it holds is free.
     pub(crate) fn end(&self) {
         self.machine().kill(self.process);
+    }
+
+    /// This process was killed, or the machine was.
+    pub(crate) fn is_over(&self) -> bool {
+        self.alive().is_err()
     }
 
     pub(crate) fn is_alive(&self, process: u32) -> bool {
@@ -238,9 +254,8 @@ impl Memory {
             return Err(error("live", "the process is dead"));
         }
         let Some(turns) = it.turns.clone() else { return work(&mut it) };
-        let before = it.storage.seen().clone();
         let worked = work(&mut it);
-        turns.done(self.process, step, &before, &it.storage);
+        turns.done(self.process, step, &it.storage, &it.locked);
         worked
     }
 }

@@ -1,7 +1,10 @@
 //! What a power cut can take: which changes are on the disk, and which only a reader has seen.
 
 use super::tree::{Change, Node, Tree, parent};
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 /// What one sync of a directory makes durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Storage {
     /// What is not durable, in order.
     pending: Vec<Change>,
     journal: Journal,
+    /// Stands for everything that was done to it.
+    stamp: u64,
 }
 
 /// More changes than this are not lost in any order but each alone, and all but each.
@@ -27,7 +32,7 @@ const MOST_IN_ANY_ORDER: usize = 64;
 
 impl Storage {
     pub(super) fn new(journal: Journal) -> Self {
-        Self { seen: Tree::new(), durable: Tree::new(), pending: Vec::new(), journal }
+        Self { seen: Tree::new(), durable: Tree::new(), pending: Vec::new(), journal, stamp: 0 }
     }
 
     /// What a reader sees.
@@ -37,7 +42,7 @@ impl Storage {
 
     /// A disk on which this, and nothing else, is.
     pub(super) fn of(tree: Tree, journal: Journal) -> Self {
-        Self { seen: tree.clone(), durable: tree, pending: Vec::new(), journal }
+        Self { seen: tree.clone(), durable: tree, pending: Vec::new(), journal, stamp: 0 }
     }
 
     pub(super) fn journal(&self) -> Journal {
@@ -49,13 +54,26 @@ impl Storage {
         self.pending.len()
     }
 
+    /// Two disks that began alike and have the same stamp are alike.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    fn stamp_with(&mut self, done: &impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        (self.stamp, done).hash(&mut hasher);
+        self.stamp = hasher.finish();
+    }
+
     pub(super) fn change(&mut self, change: Change) {
+        self.stamp_with(&change);
         change.apply(&mut self.seen);
         self.pending.push(change);
     }
 
     /// All is on the disk, files' bytes included.
     pub(super) fn sync_all(&mut self) {
+        self.stamp_with(&"all");
         self.pending.clear();
         self.seen.values_mut().for_each(Node::flush);
         self.durable = self.seen.clone();
@@ -63,6 +81,7 @@ impl Storage {
 
     /// Names are on the disk; what was appended to files and never synced is not.
     pub(super) fn sync(&mut self, directory: &str) {
+        self.stamp_with(&directory);
         if self.journal == Journal::Whole {
             self.pending.clear();
             self.durable = self.seen.clone();

@@ -38,7 +38,7 @@ impl Node {
 pub(crate) type Tree = BTreeMap<String, Node>;
 
 /// One change of names; an [`Append`](Self::Append) changes a file's bytes as well.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(super) enum Change {
     Put(String, Node),
     Append(String, Vec<u8>),

@@ -40,6 +40,15 @@ impl<'w> Process<'w> {
         Self { world, disk: world.disk.begin(number), number, now: world.now() }
     }
 
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// It was killed.
+    pub(super) fn is_dead(&self) -> bool {
+        self.disk.is_over()
+    }
+
     pub(super) fn site(&self) -> Site<Memory> {
         Site::new(self.disk.clone(), 0o755)
     }
@@ -55,7 +64,7 @@ impl<'w> Process<'w> {
         }
     }
 
-    fn operator(&self) -> Operator {
+    pub(super) fn operator(&self) -> Operator {
         Operator { name: "alice".to_owned(), now: self.now, random: u64::from(self.number) }
     }
 
@@ -86,8 +95,11 @@ impl<'w> Process<'w> {
     }
 
     /// An operator's switch, with what is to be run after it.
-    fn around<T>(&self, switch: impl FnOnce(&mut Site<Memory>) -> Result<T>) -> Result<T> {
-        settle::around(&mut self.site(), self, switch).map(|(done, _)| done)
+    pub(super) fn around(
+        &self,
+        switch: impl FnOnce(&mut Site<Memory>) -> Result<Done>,
+    ) -> Result<Done> {
+        settle::around(&mut self.site(), self, Done::switched, switch).map(|(done, _)| done)
     }
 
     pub(super) fn rollback(&self, to: Option<&str>) -> Result<Done> {

@@ -126,6 +126,19 @@ fn what_could_not_be_started_stays_owed() {
     world.assert_settled("swept again");
 }
 
+/// A rollback sees what is live, waits for the switch lock, and by then a deploy has come and gone.
+#[test]
+fn what_went_live_while_a_rollback_waited_is_what_it_leaves() {
+    let world = world(&["1", "2"]);
+    let process = world.process();
+    let done = process.around(|site| {
+        assert_eq!(world.land("3").unwrap(), Came::Live);
+        operate::rollback(site, APP, &Rollback::default(), &process.operator())
+    });
+    assert_eq!(done.unwrap().switched().unwrap().from, Target::Release(version("3")));
+    assert_eq!((live(&world).as_str(), world.ran_last().as_deref()), ("2", Some("2")));
+}
+
 #[test]
 fn a_rollback_right_after_a_killed_activate_goes_to_what_that_left() {
     let begin = world(&["1", "2", "3"]);

@@ -88,7 +88,7 @@ pub(super) struct World {
     pub(super) downloads: Mutex<BTreeSet<String>>,
     /// There is an `activated`, and what it ran for, in order.
     pub(super) owes: bool,
-    pub(super) ran: Mutex<Vec<String>>,
+    pub(super) ran: Arc<Mutex<Vec<String>>>,
     /// `activated` that runs, by its process: a kill leaves it running.
     pub(super) running: Mutex<BTreeMap<u32, String>>,
     /// How often `activated` cannot even be started.
@@ -125,7 +125,7 @@ impl World {
             failing: Mutex::default(),
             downloads: Mutex::default(),
             owes: true,
-            ran: Mutex::default(),
+            ran: Arc::default(),
             running: Mutex::default(),
             stuck: AtomicU32::new(0),
             in_check: Mutex::default(),
@@ -147,7 +147,7 @@ impl World {
             failing: Mutex::new(locked(&self.failing).clone()),
             downloads: Mutex::new(locked(&self.downloads).clone()),
             owes: self.owes,
-            ran: Mutex::new(locked(&self.ran).clone()),
+            ran: Arc::new(Mutex::new(locked(&self.ran).clone())),
             running: Mutex::new(locked(&self.running).clone()),
             stuck: AtomicU32::new(self.stuck.load(Relaxed)),
             in_check: Mutex::default(),
