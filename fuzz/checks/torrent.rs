@@ -20,6 +20,7 @@ pub(crate) fn check(bytes: &[u8]) {
     sizes(&torrent);
     names(&torrent);
     sources(&torrent);
+    hybrid(&torrent);
 }
 
 /// No tracker and no web seed comes twice, no tier is empty, and the tiers are what is announced to.
@@ -31,6 +32,22 @@ fn sources(torrent: &Metainfo) {
     assert_eq!(seeds.iter().collect::<BTreeSet<_>>().len(), seeds.len());
     assert!(seeds.iter().all(|seed| !seed.is_empty()));
     assert_eq!(torrent.info_hash_v2().is_some(), torrent.is_hybrid());
+}
+
+/// What BitTorrent v2 says is said of each piece, or it is told why nothing of it is believed.
+fn hybrid(torrent: &Metainfo) {
+    match torrent.version_2() {
+        Ok(None) => assert!(!torrent.is_hybrid()),
+        Ok(Some(version_2)) => {
+            assert!(torrent.is_hybrid() && torrent.piece_length().is_power_of_two());
+            assert_eq!(version_2.pieces().len(), torrent.pieces().len());
+            assert!(version_2.pieces().iter().all(|piece| !piece.is_of(b"")));
+        }
+        Err(error) => {
+            let text = error.to_string();
+            assert!(torrent.is_hybrid() && !text.contains(char::is_control), "{text:?}");
+        }
+    }
 }
 
 /// The hash is that of bytes which came, proves them, and outlives an added key.

@@ -197,7 +197,7 @@ impl Release {
             stands: owns && seen.stands(&record.version),
             live: is(seen.live()),
             previous: owns && seen.previous.as_ref() == Some(&record.version),
-            rollback_target: is(seen.rollback_target()),
+            rollback_target: is(seen.rollback_target()) && !has_lost_its_key(record, view),
             prunable: view.prunable.contains(&record.key),
             adopted: matches!(record.key, Key::Adopted(_)),
             ..Self::unknown(Case::Good)
@@ -226,7 +226,7 @@ impl Release {
             return self.is(Case::Gone, "its directory is not there".to_owned());
         }
         match &record.state {
-            State::Good => self.is(Case::Live, None),
+            State::Good => self.is(Case::Live, lost_key(record, view)),
             State::Trying => {
                 self.is(Case::Trial, None);
                 let conducts = |l: &&Landing| record.key == Key::Torrent(l.hash);
@@ -243,7 +243,7 @@ impl Release {
             State::Trying => self.is(Case::Unfinished, "its trial never began".to_owned()),
             State::Good => {
                 let why = self.rollback_target.then(|| "`rollback` goes there".to_owned());
-                self.is(Case::Good, why);
+                self.is(Case::Good, why.or_else(|| lost_key(record, view)));
             }
             State::Bad { reason } => match returned_to(record, view) {
                 Some(live) => self.is(Case::Returned, format!("to {live}: {reason}")),
@@ -355,4 +355,13 @@ fn newest_first(a: &Record, b: &Record, view: &View<'_>) -> Ordering {
 /// `current` leads there although its record is lost.
 fn is_named_by_current(version: &Version, view: &View<'_>) -> bool {
     view.seen.live_target() == Some(Target::Release(version.clone()))
+}
+
+/// Its key was removed: `rollback` goes there only when it is named.
+fn has_lost_its_key(record: &Record, view: &View<'_>) -> bool {
+    choose::has_lost_its_key(record, view.rules.keys.as_deref())
+}
+
+fn lost_key(record: &Record, view: &View<'_>) -> Option<String> {
+    has_lost_its_key(record, view).then(|| choose::Stay::KeyRemoved.to_string())
 }

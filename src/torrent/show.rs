@@ -219,7 +219,7 @@ impl Taken {
 
 fn contradiction(torrent: &Metainfo) -> Option<String> {
     let why = torrent.version_2().err()?;
-    Some(format!("as a hybrid torrent {why}"))
+    Some(format!("for BitTorrent v2 {why}"))
 }
 
 /// A time as RFC 3339, or null.

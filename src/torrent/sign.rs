@@ -70,7 +70,7 @@ pub fn sign(
     }
     let thing = || format!("torrent `{}`", escaped(torrent.name()));
     torrent.version_2().map_err(|cause| {
-        Error::new(Exit::Payload, "sign", thing(), format!("as a hybrid torrent {cause}"))
+        Error::new(Exit::Payload, "sign", thing(), format!("for BitTorrent v2 {cause}"))
             .hint("make the torrent anew: every server would refuse it")
     })?;
     let bug = |cause: String| Error::new(Exit::Bug, "sign", thing(), cause);

@@ -98,8 +98,8 @@ fn name(torrent: &Metainfo) -> String {
 /// What the torrent's pieces are held against: SHA-1, and SHA-256 if it is a hybrid one (BEP 52).
 fn hashes(torrent: &Metainfo) -> Result<Hashes<'_>> {
     let version_2 = torrent.version_2().map_err(|cause| {
-        Error::new(Exit::Payload, "verify", name(torrent), format!("as a hybrid torrent {cause}"))
-            .hint("make the torrent anew: what it says for BitTorrent v2 cannot be believed")
+        Error::new(Exit::Payload, "verify", name(torrent), format!("for BitTorrent v2 {cause}"))
+            .hint("make the torrent anew, as one of v1 or a sound hybrid: its two halves do not agree")
     })?;
     Ok(Hashes::of(torrent, version_2))
 }

@@ -158,7 +158,7 @@ fn padding_counts_as_zeros_and_is_not_on_disk() {
         ],
     );
     let draft = draft.piece_length(PIECE);
-    let bytes = |file: &File| Ok(if file.path[0] == b"a" { &files[0].1[..] } else { files[2].1 });
+    let bytes = |file: &File| Ok(if file.path[0] == b"a" { files[0].1 } else { files[2].1 });
     desk.write("hybrid.torrent", draft.hybrid(bytes).unwrap());
     for (torrent, payload) in [("padded-1.torrent", None), ("hybrid.torrent", Some("padded-1"))] {
         let args: Vec<&str> = [Some(torrent), payload].into_iter().flatten().collect();

@@ -74,3 +74,33 @@ fn taken(path: &Path) -> Error {
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is faster with a name keeps it.
+    #[test]
+    fn what_stands_at_a_name_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let theirs = dir.path().join("theirs");
+        fs::write(&theirs, "theirs").unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("dangling")).unwrap();
+        for name in ["theirs", "dangling"] {
+            let error = create(&dir.path().join(name), b"ours", 0o600).unwrap_err();
+            assert_eq!(error.exit, Exit::NotOurs, "{name}");
+        }
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert!(!dir.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("a");
+        assert!(replace(&at, b"new").is_err(), "there is nothing to replace");
+        fs::create_dir(&at).unwrap();
+        assert!(replace(&at, b"new").is_err(), "a file does not replace a directory");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
