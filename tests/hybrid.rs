@@ -2,10 +2,11 @@
 //! the torrent must agree before a byte of the payload is believed.
 
 use crate::{
+    event::download,
     host::{Host, Run, SHOP},
     memory::{MOST, peak},
 };
-use lab::{Kind, Lab, Torrent, site};
+use lab::{Flavour, Kind, Lab, Torrent, site};
 use metainfo::{Metainfo, amend, bencode::Item, create::Draft};
 use std::{
     fs::{self, File},
@@ -16,6 +17,27 @@ use std::{
 };
 
 const PIECE: u64 = 16 << 10;
+
+lab::on_both![a_hybrid_that_rtorrent_downloads_goes_live];
+
+/// rtorrent downloads it as version 1, and keeps in its session what version 2 is verified by.
+fn a_hybrid_that_rtorrent_downloads_goes_live(lab: &Lab, flavour: Flavour) {
+    let (host, payload) = open(lab);
+    let seeder = lab.rtorrent(flavour).start().unwrap();
+    let node = host.node(flavour).start().unwrap();
+    let bytes = fs::read(&payload).unwrap();
+    let draft = Draft::single("shop-2.0.tar", bytes.len() as u64).piece_length(PIECE);
+    let draft = draft.announce("http://127.0.0.1:9/announce");
+    let torrent = Torrent::from_bytes(draft.hybrid(|_| Ok(&bytes[..])).unwrap()).unwrap();
+    download(&node, &seeder, &torrent, &payload);
+    host.await_state(&node, "shop", &torrent.hash, "good");
+    assert_eq!(host.page("shop").as_deref(), Some("2.0"));
+    let verified = host.good(&["torrent", "verify", &torrent.hash]);
+    assert!(verified.contains(" by SHA-1 and SHA-256"), "{verified}");
+    let session = lab.path().join(format!("node/session/{}.torrent", torrent.hash));
+    let kept = Metainfo::parse(&fs::read(session).unwrap()).unwrap();
+    assert!(matches!(kept.version_2(), Ok(Some(_))));
+}
 
 /// A host where 1.0 is live, and the payload of 2.0.
 fn open<'l>(lab: &'l Lab) -> (Host<'l>, PathBuf) {
@@ -169,6 +191,19 @@ fn halves_that_contradict_each_other() {
     );
 }
 
+/// Makes a hybrid torrent of a path, by libtorrent 2.0 as Debian has it or 2.1.
+const MAKER: &str = "
+import libtorrent, os, sys
+if hasattr(libtorrent, 'list_files'):
+    files = libtorrent.list_files(sys.argv[1])
+else:
+    files = libtorrent.file_storage()
+    libtorrent.add_files(files, sys.argv[1])
+made = libtorrent.create_torrent(files, 16384)
+libtorrent.set_piece_hashes(made, os.path.dirname(sys.argv[1]))
+open(sys.argv[2], 'wb').write(libtorrent.bencode(made.generate()))
+";
+
 /// Made by libtorrent, if this host's Python has it, of files that it alone has read.
 #[test]
 fn a_hybrid_of_another_maker_goes_live() {
@@ -179,14 +214,12 @@ fn a_hybrid_of_another_maker_goes_live() {
     }
     let host = Host::new(&lab, &SHOP.replace("\"shop-{version}.tar\"", "\"shop-{version}\""));
     let payload = site::small("3.0").pack(Kind::Folder, &lab.folder("three").unwrap(), "shop-3.0");
-    let payload = payload.unwrap();
+    // It makes a file of a link, and so does rtorrent then.
+    let plain = lab.folder("plain").unwrap().join("shop-3.0");
+    site::run(Command::new("cp").arg("-rL").arg(payload.unwrap()).arg(&plain)).unwrap();
+    let payload = plain;
     let out = lab.path().join("made.torrent");
-    let script = "import libtorrent, os, sys\n\
-        files = libtorrent.list_files(sys.argv[1])\n\
-        made = libtorrent.create_torrent(files, 16384)\n\
-        libtorrent.set_piece_hashes(made, os.path.dirname(sys.argv[1]))\n\
-        open(sys.argv[2], 'wb').write(libtorrent.bencode(made.generate()))";
-    site::run(Command::new("python3").args(["-c", script]).arg(&payload).arg(&out)).unwrap();
+    site::run(Command::new("python3").args(["-c", MAKER]).arg(&payload).arg(&out)).unwrap();
     let bytes = fs::read(&out).unwrap();
     assert!(matches!(Metainfo::parse(&bytes).unwrap().version_2(), Ok(Some(_))));
     let (_, run) = event(&host, bytes, &payload);
