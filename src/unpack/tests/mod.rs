@@ -155,7 +155,10 @@ impl Bench {
     #[track_caller]
     fn is_refused(&self, name: &str, landed: Result<Release>) -> String {
         match landed {
-            Ok(_) => panic!("{name} was accepted: {:?}", listing(&self.stage(), None)),
+            Ok(_) => {
+                let made: Vec<_> = listing(&self.stage(), None).into_keys().collect();
+                panic!("{name} was accepted: {made:?}")
+            }
             Err(e) => {
                 assert_eq!((e.exit, e.lasts), (Exit::Payload, crate::error::Lasts::Final), "{e}");
                 e.to_string()
