@@ -30,7 +30,8 @@ fn host<'l>(lab: &'l Lab, more: &str) -> Host<'l> {
 /// The app's commands, which copy their own status to where a test finds it.
 fn commands(lab: &Lab) -> String {
     let copy = |name: &str| {
-        format!("[[\"cp\", \"/proc/self/status\", \"{}\"]]", lab.path().join(name).display())
+        let to = lab.path().join(name);
+        format!("[[\"sh\", \"-c\", \"cat /proc/self/status > {}\"]]", to.display())
     };
     format!("[apps.shop.run]\nprepare = {}\nactivated = {}\n", copy("prepare"), copy("activated"))
 }
