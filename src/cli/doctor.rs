@@ -8,12 +8,13 @@ use crate::{
     config::{self, Config, Log},
     doctor::{self, Asked, Inside},
     error::{Context, Error, Exit, Result, one_line},
-    process::{self, Owner},
+    process::{self, Owner, become_owner},
     report::{self, Line},
     rtorrent::{Client, Timeouts},
 };
 use nix::unistd::geteuid;
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
     sync::mpsc::channel,
@@ -40,8 +41,8 @@ pub(super) fn run(typed: &Doctor, args: &Args, file: &Path, output: &Output) -> 
     let digest = read.as_ref().ok().map(|fragments| doctor::digest(fragments));
     let config = read.and_then(Config::merge);
     if let (Some(uid), Ok(config)) = (args.as_owner, &config) {
-        let owner = owners(config).into_iter().find(|owner| owner.uid == uid);
-        owner.as_ref().map_or(Ok(()), process::become_owner)?;
+        let mut owners = config.apps.iter().filter_map(|app| process::owner_of(&app.root).ok());
+        owners.find(|owner| owner.uid == uid).map_or(Ok(()), |owner| become_owner(&owner))?;
     }
     if typed.inside {
         let line = in_time(file, digest, config)?;
@@ -103,25 +104,17 @@ fn mend(asked: &Asked<'_>, dry_run: bool) -> Result<doctor::Mended> {
 /// What this process sees; root has a child of each owner try that owner's roots.
 fn gathered(file: &Path, digest: Option<String>, config: Result<&Config, &Error>) -> Inside {
     let mut inside = doctor::look_inside(file, digest, config);
-    let Ok(config) = config else { return inside };
     if !geteuid().is_root() {
         return inside;
     }
+    // As they were just seen: a root that hangs is not asked again.
+    let owners: BTreeSet<u32> = inside.roots.iter().filter_map(|root| root.owner).collect();
     let words = [OsString::from("--config"), file.into(), "doctor".into(), "--inside".into()];
-    for owner in owners(config).iter().filter(|owner| owner.uid != 0) {
+    for uid in owners.into_iter().filter(|uid| *uid != 0) {
         // One that cannot be started has tried nothing, and that is told of its roots.
-        let told = process::run_as(owner, &words).ok();
+        let told = process::run_as(&Owner { uid, gid: 0, name: None }, &words).ok();
         let theirs = told.and_then(|(_, told)| Inside::parse(&told));
         theirs.into_iter().for_each(|theirs| inside.join(theirs));
     }
     inside
-}
-
-/// Whose the roots are, each once.
-fn owners(config: &Config) -> Vec<Owner> {
-    let owners = config.apps.iter().filter_map(|app| process::owner_of(&app.root).ok());
-    let mut owners: Vec<Owner> = owners.collect();
-    owners.sort_by_key(|owner| owner.uid);
-    owners.dedup_by_key(|owner| owner.uid);
-    owners
 }

@@ -7,11 +7,11 @@ use crate::{
     deploy::{self, Identified, Job},
     error::{Error, Exit, Result, quoted},
     look::{AppStatus, Release},
-    rtorrent::{Download, session},
+    rtorrent::{Client, Download, session},
     table::counted,
 };
 use metainfo::InfoHash;
-use std::{thread, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
 /// How many names are told.
 const NAMES: usize = 3;
@@ -22,24 +22,28 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What is wrong where the session is not there, or another's.
 const SESSION: &str = "[rtorrent] session must be what rtorrent's `session.path` says";
 
-pub(super) fn look(asked: &Asked<'_>, apps: &[AppStatus]) -> Vec<Finding> {
+pub(super) fn look(
+    asked: &Asked<'_>,
+    rtorrent: Option<&Client>,
+    apps: &[AppStatus],
+) -> Vec<Finding> {
     let config = asked.config;
-    let downloads =
-        match asked.rtorrent.all().or_else(|_| session::downloads(&config.rtorrent.session)) {
-            Ok(downloads) => downloads,
-            Err(error) => {
-                let fault = Finding::failed(Area::Downloads, "session", &error);
-                return vec![match error.hint {
-                    Some(_) => fault,
-                    None => fault.cured_by(SESSION),
-                }];
-            }
-        };
+    let told = rtorrent.and_then(|rtorrent| rtorrent.all().ok());
+    let downloads = match told.map_or_else(|| session::downloads(&config.rtorrent.session), Ok) {
+        Ok(downloads) => downloads,
+        Err(error) => {
+            let fault = Finding::failed(Area::Downloads, "session", &error);
+            return vec![match error.hint {
+                Some(_) => fault,
+                None => fault.cured_by(SESSION),
+            }];
+        }
+    };
     let mut sorted = Sorted { patience: PATIENCE, ..Sorted::default() };
     for download in &downloads {
         sorted.add(asked, download);
     }
-    let mut found = vec![sorted.session(asked, downloads.len())];
+    let mut found = vec![sorted.session(asked, rtorrent, downloads.len())];
     found.extend(sorted.nobodys());
     found.extend(sorted.refused.iter().map(|error| {
         let fault = Finding::failed(Area::Downloads, "download-refused", error);
@@ -110,18 +114,28 @@ impl<'c> Sorted<'c> {
     }
 
     /// Whether the session that is configured is rtorrent's.
-    fn session(&self, asked: &Asked<'_>, all: usize) -> Finding {
+    fn session(&self, asked: &Asked<'_>, rtorrent: Option<&Client>, all: usize) -> Finding {
         let session = quoted(&asked.config.rtorrent.session);
         if let Some(error) = &self.unread {
             return Finding::failed(Area::Downloads, "session", error);
         }
+        let theirs = rtorrent.and_then(|rtorrent| rtorrent.session_path().ok());
+        let theirs = theirs.filter(|theirs| !is_same(theirs, asked));
+        let theirs = theirs.map(|theirs| format!("rtorrent's own is {}", quoted(theirs)));
         if !self.missing.is_empty() {
             let says = format!(
                 "{session} lacks the .torrent of {}",
                 counted(self.missing.len() as u64, "download")
             );
             return Finding::fault(Exit::NotFound, Area::Downloads, "session", says)
-                .because("it is not the session of the rtorrent that answers")
+                .because(theirs.as_deref().unwrap_or("rtorrent has not written them"))
+                .cured_by(SESSION);
+        }
+        // Behind another mount the same directory has another name.
+        if let Some(theirs) = theirs.filter(|_| all == 0) {
+            let says = format!("{session} may not be rtorrent's session");
+            return Finding::warning(Area::Downloads, "session", says)
+                .because(theirs)
                 .cured_by(SESSION);
         }
         let says =
@@ -147,6 +161,13 @@ impl<'c> Sorted<'c> {
                 .cured_by("nothing, if they are no releases; else correct `match` or the name"),
         )
     }
+}
+
+/// rtorrent's session is the configured one, whatever links lead there.
+fn is_same(theirs: &Path, asked: &Asked<'_>) -> bool {
+    let ours = &asked.config.rtorrent.session;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    theirs == ours || real(theirs) == real(ours)
 }
 
 fn named(names: &[String]) -> String {

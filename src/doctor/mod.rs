@@ -99,13 +99,17 @@ pub fn examine(asked: &Asked<'_>) -> Examined {
         findings.extend(told);
         child = found;
     }
-    findings.extend(zombies::look(reached.pid));
+    // On another machine it is another process that has this number.
+    let pid = reached.pid.filter(|_| !config.rtorrent.scgi.is_exposed());
+    findings.extend(zombies::look(pid));
     findings.extend(socket::look(&config.rtorrent.scgi));
     let mut apps = look::status(config, None, now).map_or_else(|_| Vec::new(), |all| all.apps);
     // Those whose tables are wrong were told of.
     apps.retain(|status| config.apps.iter().any(|app| app.name == status.app));
     let apps = &apps;
-    findings.extend(downloads::look(asked, apps));
+    // One that was silent is not waited for again.
+    let answers = reached.version.as_ref().map(|_| rtorrent);
+    findings.extend(downloads::look(asked, answers, apps));
     for app in &config.apps {
         findings.extend(root::judged(app, asked.own, child.as_ref(), apps));
     }

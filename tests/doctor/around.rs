@@ -86,6 +86,16 @@ fn what_is_in_rtorrent_is_compared_with_the_patterns(lab: &Lab, flavour: Flavour
     let node = host.node(flavour).start().unwrap();
     let found = Found::of(&host, &[]);
     found.is("match", "note", "nothing is in rtorrent");
+    let elsewhere = |other: &str| {
+        let text = fs::read_to_string(host.config()).unwrap();
+        let other = lab.folder(other).unwrap();
+        let session = node.session().display().to_string();
+        fs::write(host.config(), text.replace(&session, &other.display().to_string())).unwrap();
+        let found = Found::of(&host, &[]);
+        fs::write(host.config(), text).unwrap();
+        found
+    };
+    elsewhere("another session").is("session", "warning", "rtorrent's own is");
     let folder = lab.folder("payload").unwrap();
     for name in ["shop-1.0.tar", "blog-latest.tar", "notes.txt"] {
         let payload = folder.join(name);
@@ -110,12 +120,9 @@ fn what_is_in_rtorrent_is_compared_with_the_patterns(lab: &Lab, flavour: Flavour
     assert_eq!(found.level("unlanded"), "", "a sweep came by: {:#}", found.all);
     found.is("refused", "warning", "1.0 was refused");
     // Another rtorrent's session.
-    let text = fs::read_to_string(host.config()).unwrap();
-    let other = lab.folder("another session").unwrap();
-    let session = node.session().display().to_string();
-    fs::write(host.config(), text.replace(&session, &other.display().to_string())).unwrap();
-    let found = Found::of(&host, &[]);
+    let found = elsewhere("another session");
     found.is("session", "fault", "lacks the .torrent of 3 downloads");
+    found.is("session", "fault", "rtorrent's own is");
     assert_eq!(found.code, 66, "{:#}", found.all);
 }
 

@@ -300,9 +300,10 @@ fn a_hook_that_rtorrent_waits_for_is_named() {
                 .map(str::to_owned)
         };
         await_for("the hook", || hook().is_some()).unwrap();
+        let waited_for = hook().unwrap();
         let found = Found::of(&host, &[]);
         found.is("rtorrent", "fault", "no answer in time");
-        found.is("rtorrent-waits", "warning", &format!("process {}", hook().unwrap()));
+        found.is("rtorrent-waits", "warning", &format!("process {waited_for}"));
         assert_eq!(found.code, 69);
         // Everything else was looked at all the same.
         found.is("root", "ok", "in one step");

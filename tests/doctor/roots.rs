@@ -72,6 +72,39 @@ fn fuse_is_found() {
     assert_eq!(found.faults().last(), Some(&"root"), "{:#}", found.all);
 }
 
+/// rtorrent stands still while its child looks: a disk that hangs must not hold both.
+#[test]
+fn a_root_that_hangs_is_told_of_in_time() {
+    if !as_root() || is_missing("bindfs") || !Path::new("/dev/fuse").exists() {
+        return skip("bindfs needs root and /dev/fuse");
+    }
+    let lab = Lab::new().unwrap();
+    let blog = SHOP.replace("shop", "blog");
+    let host = Host::new(&lab, &format!("{blog}{SHOP}"));
+    let root = host.root("shop").display().to_string();
+    let script = format!(
+        "bindfs -f {root} {root} & fuse=$!; \
+         until grep -q ' {root} fuse' /proc/self/mounts || ! kill -0 $fuse; do sleep 0.01; done; \
+         kill -STOP $fuse || exit 99; \"$@\"; kill -KILL $fuse"
+    );
+    let doctor = host.command(&["doctor", "--inside"]);
+    let mut shell = Command::new("unshare");
+    shell.args(["-m", "sh", "-c", &script, "sh"]).arg(doctor.get_program());
+    let run = shell.args(doctor.get_args()).env("SEEDSHIP_CONFIG", host.config()).output().unwrap();
+    if run.stdout.is_empty() {
+        return skip(format!("not to be had here: {}", String::from_utf8_lossy(&run.stderr)));
+    }
+    let inside: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let of = |app: &str| {
+        let all = inside["roots"].as_array().unwrap().iter();
+        all.filter(|root| root["app"] == app)
+            .map(|root| root["error"].to_string())
+            .collect::<String>()
+    };
+    assert_eq!(of("blog"), "null", "{inside:#}");
+    assert!(of("shop").contains("no answer within 700 ms"), "{inside:#}");
+}
+
 /// An old kernel, or ZFS: the flags of renameat2(2) are not there.
 #[test]
 fn a_file_system_that_cannot_swap_is_told_and_is_no_fault() {
