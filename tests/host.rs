@@ -1,10 +1,14 @@
 //! One web server under test: its configuration, its apps' roots, its log, and the real binary.
 
 use lab::{Flavour, Lab, Node, Torrent, rtorrent};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::net::UnixDatagram,
+    os::unix::{net::UnixDatagram, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, mpsc},
@@ -149,17 +153,28 @@ impl<'l> Host<'l> {
 
     /// Starts a command that parks at a checkpoint, and waits until it is there. Only this one
     /// parks: a later command passes by. Dropping it kills it.
-    pub(crate) fn parked(&self, mut command: Command, checkpoint: &str) -> Parked {
+    pub(crate) fn parked(&self, command: Command, checkpoint: &str) -> Parked {
+        self.parked_at(command, checkpoint, 1)
+    }
+
+    /// The same, at the checkpoint's nth passing.
+    pub(crate) fn parked_at(&self, mut command: Command, checkpoint: &str, nth: usize) -> Parked {
         let asked = self.checkpoints().join(checkpoint);
         let reached = self.checkpoints().join(format!("{checkpoint}.reached"));
-        fs::write(&asked, "").unwrap();
+        let go = self.checkpoints().join(format!("{checkpoint}.go"));
+        fs::write(&asked, nth.to_string()).unwrap();
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut parked = Parked(child);
-        let awaited = lab::await_for(format!("reached {checkpoint}"), || {
-            reached.exists() || parked.0.try_wait().unwrap().is_some()
+        let mut parked = Parked { child, pid: 0, go };
+        let awaited = lab::await_for(format!("reached {checkpoint} ({nth})"), || {
+            reached.exists() || parked.child.try_wait().unwrap().is_some()
         });
         awaited.unwrap();
-        assert!(reached.exists(), "it never came by {checkpoint}\n{}", self.log().join("\n"));
+        assert!(
+            reached.exists(),
+            "it never came by {checkpoint} ({nth})\n{}",
+            self.log().join("\n")
+        );
+        parked.pid = fs::read_to_string(&reached).unwrap().parse().unwrap();
         fs::remove_file(asked).unwrap();
         fs::remove_file(reached).unwrap();
         parked
@@ -290,22 +305,47 @@ impl<'l> Host<'l> {
 }
 
 /// A process that stands still at a checkpoint.
-pub(crate) struct Parked(Child);
+pub(crate) struct Parked {
+    /// What was started: the process itself, or what runs it.
+    child: Child,
+    /// The process that stands there.
+    pub(crate) pid: i32,
+    go: PathBuf,
+}
 
 impl Parked {
     /// Whether it is still there.
     pub(crate) fn stands(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Kills it at once, as a power cut would, and waits for its end.
     pub(crate) fn kill(self) {}
+
+    /// Lets it go on, and returns its exit code.
+    pub(crate) fn go(mut self) -> i32 {
+        fs::write(&self.go, "").unwrap();
+        let ended = self.child.wait().unwrap();
+        fs::remove_file(&self.go).unwrap();
+        ended.code().unwrap_or(-1)
+    }
+
+    /// Sends it a signal that it does not survive, and says by which it ended.
+    pub(crate) fn end_by(mut self, signal: Signal) -> Option<i32> {
+        kill(Pid::from_raw(self.pid), signal).unwrap();
+        self.child.wait().unwrap().signal()
+    }
 }
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            if self.pid > 0 {
+                let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+            }
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
     }
 }
 

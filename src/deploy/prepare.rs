@@ -52,6 +52,7 @@ pub(super) fn prepare(
         let path = manifest_path(job, kind);
         let file = File::open(disk.full(&path)).on("read", disk.full(&path))?;
         disk.remove(&path)?;
+        checkpoint::reach("list-removed");
         Ok(BufReader::new(file))
     };
     let old = (old("b3")?, old("tree")?);

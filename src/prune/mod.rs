@@ -122,6 +122,7 @@ pub fn prune<D: Disk>(
         lock.write(record.clone().now(State::Pruned, now))?;
         checkpoint::reach("prune-recorded");
         trash.push(lock.to_trash(&record.version, random)?);
+        checkpoint::reach("prune-moved");
     }
     if !going.is_empty() {
         lock.disk().fsync(RELEASES)?;
@@ -131,8 +132,10 @@ pub fn prune<D: Disk>(
     let disk = by.site().disk();
     for (record, path) in going.iter().zip(&trash) {
         disk.remove_tree(path)?;
+        checkpoint::reach("prune-deleted");
         for manifest in ["b3", "tree"] {
             disk.remove(&format!("{MANIFESTS}/{}.{manifest}", record.version))?;
+            checkpoint::reach("list-removed");
         }
     }
     Ok(going)

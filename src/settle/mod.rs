@@ -266,6 +266,7 @@ fn settle_switched<D: Disk>(
     if let (None, Some(to)) = (&failure, to) {
         failure = run_check(site, crew, &debt, to)?;
     }
+    checkpoint::reach("switch-checked");
     debt.owed.map_or(Ok(()), |owed| site.paid(owed))?;
     Ok(failure)
 }

@@ -2,6 +2,7 @@
 
 use super::{PRIVATE, write_durably};
 use crate::{
+    checkpoint,
     disk::Disk,
     error::{Error, Exit, Result, quoted},
     release::{Unix, Unreadable},
@@ -76,6 +77,7 @@ impl Hold {
     /// Removes the hold, durably.
     pub(super) fn remove<D: Disk>(disk: &D) -> Result<()> {
         disk.remove(&format!("{PRIVATE}/{FILE}"))?;
+        checkpoint::reach("hold-removed");
         disk.fsync(PRIVATE)
     }
 }

@@ -13,6 +13,7 @@ use super::{
     write_durably,
 };
 use crate::{
+    checkpoint,
     disk::Disk,
     error::{Error, Exit, Result, escaped},
     process::{Group, Who},
@@ -160,6 +161,7 @@ impl<D: Disk> Deploying<'_, D> {
             let staged = staged_hash(&name).is_some();
             if staged || name.starts_with(TRASH) {
                 disk.remove_tree(&format!("{RELEASES}/{name}"))?;
+                checkpoint::reach("leftover-removed");
             }
             stages += usize::from(staged);
         }
@@ -188,6 +190,7 @@ impl<'s, D: Disk> Switching<'s, D> {
         for directory in ["", RELEASES, PRIVATE, RECORDS] {
             disk.fsync(directory)?;
         }
+        checkpoint::reach("switch-locked");
         let seen = Seen::read(disk)?;
         Ok(Self { site, seen, _lock: lock })
     }
@@ -233,6 +236,7 @@ impl<'s, D: Disk> Switching<'s, D> {
     /// Removes a record, durably.
     pub fn forget(&mut self, key: &Key) -> Result<()> {
         self.disk().remove(&format!("{RECORDS}/{}", key.file_name()))?;
+        checkpoint::reach("record-removed");
         self.disk().fsync(RECORDS)?;
         self.seen.records.retain(|r| r.key != *key);
         Ok(())
@@ -308,7 +312,11 @@ impl<D: Disk> Both<'_, D> {
 fn remove_half_written<D: Disk>(disk: &D, directory: &str) -> Result<()> {
     let names = disk.list(directory)?;
     let mut half_written = names.iter().filter(|name| name.starts_with(TEMPORARY));
-    half_written.try_for_each(|name| disk.remove(&format!("{directory}/{name}")))
+    half_written.try_for_each(|name| {
+        disk.remove(&format!("{directory}/{name}"))?;
+        checkpoint::reach("leftover-removed");
+        Ok(())
+    })
 }
 
 /// Manifests of releases that do not stand: a deploy writes them before it commits, a prune removes
@@ -319,6 +327,7 @@ fn remove_orphaned_manifests<D: Disk>(disk: &D) -> Result<()> {
         let Some(version) = version.and_then(|name| Version::parse(name).ok()) else { continue };
         if disk.kind(&version.path())?.is_none() {
             disk.remove(&format!("{MANIFESTS}/{name}"))?;
+            checkpoint::reach("leftover-removed");
         }
     }
     Ok(())

@@ -21,6 +21,7 @@ pub use seen::{Current, Foreign, Seen};
 pub use stage::{Durable, Leftovers, Stage};
 
 use crate::{
+    checkpoint,
     disk::Disk,
     error::{Error, Exit, Result},
     release::{Key, Record},
@@ -98,7 +99,9 @@ impl<D: Disk> Site<D> {
 fn write_durably<D: Disk>(disk: &D, directory: &str, name: &str, content: &[u8]) -> Result<()> {
     let temporary = format!("{directory}/{TEMPORARY}{name}");
     disk.write(&temporary, content)?;
+    checkpoint::reach("file-written");
     disk.rename(&temporary, &format!("{directory}/{name}"))?;
+    checkpoint::reach("file-renamed");
     disk.fsync(directory)
 }
 

@@ -7,6 +7,7 @@
 
 use super::{PRIVATE, Site};
 use crate::{
+    checkpoint,
     disk::Disk,
     error::Result,
     process::{self, Group, Who},
@@ -56,6 +57,7 @@ impl<D: Disk> Site<D> {
         let name = format!("{PREFIX}{}-{}", who.pid, who.start);
         let owed = Owed { name, who: Some(who.clone()), process: (who.pid, who.start) };
         self.note_group(&owed, None)?;
+        checkpoint::reach("note-written");
         self.disk.fsync(PRIVATE)?;
         Ok(owed)
     }
@@ -70,7 +72,9 @@ impl<D: Disk> Site<D> {
 
     /// It is paid: the commands ran for what is live.
     pub fn paid(&self, owed: Owed) -> Result<()> {
-        self.disk.remove(&owed.path())
+        self.disk.remove(&owed.path())?;
+        checkpoint::reach("note-removed");
+        Ok(())
     }
 
     /// Every note that is there.

@@ -59,7 +59,9 @@ pub fn adopt_directory<D: Disk>(
     let place = adopted.path();
     try_out(disk, &adopted)?;
     clear_mark(lock, Some(&to.key))?;
+    checkpoint::reach("trial-removed");
     disk.symlink(&to.link_text(), &place)?;
+    checkpoint::reach("adopt-linked");
     let key = Key::Adopted(adopted.clone());
     let mark = Mark { to: Target::Release(to.version.clone()), by: By::Activate };
     let open = Record::open(key.clone(), adopted.clone(), now);
@@ -89,7 +91,9 @@ pub fn adopt_directory<D: Disk>(
 fn try_out<D: Disk>(disk: &D, adopted: &Version) -> Result<()> {
     let (here, there) = (TRIAL, format!("{RELEASES}/.trash-{adopted}-trial"));
     disk.make_dir(here, 0o700)?;
+    checkpoint::reach("trial-made");
     let renamed = disk.rename_new(here, &there);
+    checkpoint::reach("trial-renamed");
     disk.remove_tree(if matches!(renamed, Ok(Renamed::Done)) { &there } else { here })?;
     match renamed {
         Ok(Renamed::Done) => Ok(()),

@@ -44,7 +44,10 @@ pub fn swap_link<D: Disk>(disk: &D, text: &str) -> Result<bool> {
     let exchanged = disk.exchange(NEXT, CURRENT)?;
     match exchanged {
         // The old link's inode lives on under its new name: no lookup can lose it.
-        true => keep_previous(disk)?,
+        true => {
+            checkpoint::reach("link-exchanged");
+            keep_previous(disk)?;
+        }
         false => rename_over(disk)?,
     }
     Ok(exchanged)
@@ -70,8 +73,12 @@ fn make_next<D: Disk>(disk: &D, text: &str) -> Result<()> {
 fn rename_over<D: Disk>(disk: &D) -> Result<()> {
     let old = disk.read_link(CURRENT)?;
     disk.rename(NEXT, CURRENT)?;
+    checkpoint::reach("link-renamed");
     match old {
-        Some(old) if disk.symlink(&old, NEXT).is_ok() => keep_previous(disk),
+        Some(old) if disk.symlink(&old, NEXT).is_ok() => {
+            checkpoint::reach("previous-made");
+            keep_previous(disk)
+        }
         _ => Ok(()),
     }
 }

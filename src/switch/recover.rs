@@ -2,6 +2,7 @@
 
 use super::{Trial, mark::settle_marks};
 use crate::{
+    checkpoint,
     disk::{self, Disk, Kind},
     error::Result,
     release::{Key, Record, State, Target, Unix},
@@ -15,7 +16,9 @@ use crate::{
 pub fn recover<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<Option<Trial>> {
     lock.remove_half_written()?;
     lock.disk().remove(NEXT)?;
+    checkpoint::reach("leftover-removed");
     lock.disk().remove_tree(TRIAL)?;
+    checkpoint::reach("leftover-removed");
     lock.disk().remove_tree(disk::TRIAL)?;
     remove_adopted_links(lock)?;
     drop_unfinished(lock)?;
@@ -32,6 +35,7 @@ fn remove_adopted_links<D: Disk>(lock: &mut Both<'_, D>) -> Result<()> {
         let path = format!("{RELEASES}/{name}");
         if disk.kind(&path)? == Some(Kind::Link) {
             disk.remove(&path)?;
+            checkpoint::reach("leftover-removed");
         }
     }
     Ok(())
