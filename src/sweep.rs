@@ -390,7 +390,7 @@ fn due<'c>(seen: &Seen, app: &App, found: Vec<Found<'c>>, now: Unix) -> Vec<Due<
 fn is_due(seen: &Seen, found: &Found<'_>, now: Unix) -> bool {
     let Some(record) = seen.record(&found.job.key()) else { return true };
     match &record.state {
-        State::Waiting(wait) => wait.not_before <= now,
+        State::Waiting(wait) => wait.is_due(now),
         State::Refused { digest, .. } => *digest != found.job.app.digest,
         State::Open => !seen.stands(&record.version),
         State::Trying | State::Good | State::Bad { .. } | State::Superseded | State::Pruned => {

@@ -11,8 +11,6 @@ use std::time::Duration;
 
 /// The first wait after a failure that passes; doubled with each try.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
-/// The longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Writes down a failure before the commit, so that it is neither forgotten nor tried again at once.
 pub(super) fn failure<D: Disk>(
@@ -47,7 +45,7 @@ fn wait(known: Option<&Record>, error: &Error, now: Unix) -> Wait {
     };
     let doubled = FIRST_WAIT.saturating_mul(1 << tries.saturating_sub(1).min(16));
     Wait {
-        not_before: now.plus(doubled.min(LONGEST_WAIT)),
+        not_before: now.plus(doubled.min(Wait::LONGEST)),
         tries,
         exit: error.exit.code(),
         reason: error.to_string(),

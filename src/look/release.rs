@@ -250,9 +250,9 @@ impl Release {
                 None => self.is(Case::Bad, reason.clone()),
             },
             State::Waiting(wait) => {
-                let when = match wait.not_before > view.now {
-                    true => format!("until {}", wait.not_before),
-                    false => "for the next sweep".to_owned(),
+                let when = match wait.is_due(view.now) {
+                    true => "for the next sweep".to_owned(),
+                    false => format!("until {}", wait.not_before),
                 };
                 self.is(Case::Waiting, format!("{when}: {}", wait.reason));
                 (self.not_before, self.tries) = (Some(wait.not_before), Some(wait.tries));

@@ -4,7 +4,7 @@ use super::{Unix, Version};
 use crate::error::{Error, Exit, Result, quoted};
 use metainfo::InfoHash;
 use serde::{Deserialize, Serialize};
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, time::Duration};
 
 /// The format number that every record begins with; a newer one is never rewritten.
 pub(crate) const FORMAT: u32 = 1;
@@ -121,6 +121,17 @@ pub struct Wait {
     pub exit: u8,
     /// Why it waits, one line.
     pub reason: String,
+}
+
+impl Wait {
+    /// The longest wait between two tries.
+    pub const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+    /// Whether it is tried again now. Nobody waits longer than [`LONGEST`](Self::LONGEST): a time
+    /// that lies further ahead was written by a clock that was wrong.
+    pub fn is_due(&self, now: Unix) -> bool {
+        self.not_before <= now || self.not_before > now.plus(Self::LONGEST)
+    }
 }
 
 /// The state of a record.
@@ -388,6 +399,22 @@ mod tests {
             ..Record::open(key, Version::parse("1.4.2").unwrap(), Unix(7))
         }
         .now(state, Unix(9))
+    }
+
+    #[test]
+    fn nobody_waits_for_a_time_that_a_wrong_clock_wrote() {
+        let until = |not_before| Wait {
+            not_before: Unix(not_before),
+            tries: 1,
+            exit: 75,
+            reason: String::new(),
+        };
+        let (now, hour, year) = (Unix(1_800_000_000), 3600, 365 * 24 * 3600);
+        let due = |ahead: i64| until(now.0 + ahead).is_due(now);
+        assert_eq!(
+            [-year, -1, 0, 1, hour, hour + 1, year].map(due),
+            [true, true, true, false, false, true, true]
+        );
     }
 
     #[test]
