@@ -4,8 +4,8 @@
 use super::{Filled, Job, Lander, preflight, prepare};
 use crate::{
     check, checkpoint,
-    disk::Kernel,
-    error::{Error, Exit, Result, escaped, quoted},
+    disk::{Disk, Kernel},
+    error::{Error, Exit, Lasts, Result, escaped, quoted},
     manifest,
     release::{Record, Unix},
     settle::Commands,
@@ -108,9 +108,23 @@ fn unpack(
     let disk = by.site().disk();
     let directory = disk.directory(stage.path())?;
     let mut manifests = manifests(disk, job)?;
-    let contents = unpack::unpack(payload, directory.as_fd(), disk.root(), plan, &mut manifests)?;
+    let contents = unpack::unpack(payload, directory.as_fd(), disk.root(), plan, &mut manifests)
+        .map_err(|error| placed(error, disk, job))?;
     manifests.finish().map_err(|e| Error::io("write", manifest_of(disk, job), &e))?;
     Ok(contents)
+}
+
+/// What failed in a release is named by its path there; whoever has to find the disk that is full,
+/// or the directory that is closed, needs to know where it lies.
+fn placed(error: Error, disk: &Kernel, job: &Job<'_>) -> Error {
+    let machines = matches!(error.exit, Exit::Io | Exit::Permission);
+    match machines && error.lasts == Lasts::Passing && !error.thing.starts_with("`/") {
+        true => {
+            let place = quoted(disk.place());
+            Error { thing: format!("{} of {job} in {place}", error.thing), ..error }
+        }
+        false => error,
+    }
 }
 
 /// The release's manifests, begun.

@@ -66,7 +66,12 @@ pub(super) fn land<D: Disk, L: Lander<D>>(
 ) -> Result<Landing<D>> {
     let stage = Stage::create(by, job.hash, env.random)?;
     checkpoint::reach("stage-made");
-    let Filled { totals, notes } = lander.fill(by, &stage, job, payload, &candidate)?;
+    let filled = lander.fill(by, &stage, job, payload, &candidate);
+    // Whatever failed in a stage that is not there any more, this is why.
+    let Filled { totals, notes } = filled.map_err(|error| match stage.stands() {
+        Ok(false) => stage.deleted(job),
+        _ => error,
+    })?;
     let record = Record { size: totals.bytes, files: totals.files, ..candidate };
     by.write_uncommitted(&record)?;
     checkpoint::reach("record-open");

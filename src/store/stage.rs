@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Exit, Result, quoted},
 };
 use metainfo::InfoHash;
-use std::rc::Rc;
+use std::{fmt, rc::Rc};
 
 /// What a stage's name begins with; the info hash and a random number follow.
 pub(super) const STAGE: &str = ".stage-";
@@ -40,6 +40,17 @@ impl<D: Disk> Stage<D> {
         &self.name
     }
 
+    /// Whether it is still there.
+    pub fn stands(&self) -> Result<bool> {
+        self.disk.kind(&self.name).map(|found| found.is_some())
+    }
+
+    /// That somebody deleted it while `thing` was worked on.
+    pub fn deleted(&self, thing: impl fmt::Display) -> Error {
+        Error::new(Exit::Io, "land", thing, "its stage was deleted while it was unpacked")
+            .hint("nothing but seedship may write `releases/`: the next sweep lands it again")
+    }
+
     /// Puts the stage, and everything else that was written beside it, on the disk.
     ///
     /// # Errors
@@ -66,6 +77,11 @@ impl<D: Disk> Durable<D> {
     /// Where it lies, relative to the root.
     pub fn path(&self) -> &str {
         self.0.path()
+    }
+
+    /// See [`Stage::deleted`].
+    pub fn deleted(&self, thing: impl fmt::Display) -> Error {
+        self.0.deleted(thing)
     }
 
     /// It is a release now and must not be removed.

@@ -74,12 +74,7 @@ pub fn commit<D: Disk>(lock: &mut Both<'_, D>, stage: Durable<D>, record: &Recor
             return Err(Error::new(Exit::Payload, "commit", place, cause)
                 .hint("nothing but seedship may write `releases/`: publish a new version"));
         }
-        Renamed::Gone => {
-            let cause = "its stage was deleted while it was unpacked";
-            return Err(Error::new(Exit::Io, "commit", place, cause).hint(
-                "nothing but seedship may write `releases/`: the next sweep lands it again",
-            ));
-        }
+        Renamed::Gone => return Err(stage.deleted(place)),
     }
     stage.committed();
     checkpoint::reach("commit-renamed");
