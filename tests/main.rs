@@ -20,6 +20,7 @@ mod corpora;
 mod demo;
 mod doctor;
 mod corpus;
+mod drill;
 mod errors;
 mod event;
 mod host;
