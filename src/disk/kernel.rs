@@ -513,6 +513,64 @@ mod tests {
         disk.remove_tree("t").unwrap();
     }
 
+    /// What the disk in memory is trusted to be like: each promise is a system call of its own.
+    #[test]
+    fn every_sync_and_every_flag_reaches_the_kernel() {
+        let (dir, _) = disk();
+        let told = dir.path().join("told");
+        let ran = std::process::Command::new("strace")
+            .args(["-f", "-y", "-e", "trace=fsync,fdatasync,syncfs,renameat2", "-o"])
+            .arg(&told)
+            .arg(std::env::current_exe().unwrap())
+            .args(["disk::kernel::tests::one_of_each", "--exact", "--ignored"])
+            .env("SEEDSHIP_TEST_ROOT", dir.path())
+            .output();
+        let told = fs::read_to_string(told).unwrap_or_default();
+        if told.contains("ptrace") || !ran.is_ok_and(|ran| ran.status.success()) {
+            return lab::skip("strace(1) is not there, or may not trace");
+        }
+        let root = fs::canonicalize(dir.path()).unwrap();
+        let calls = [
+            format!("fsync(<{}/file>)", root.display()),
+            format!("fsync(<{}/d>)", root.display()),
+            format!("fsync(<{}>)", root.display()),
+            format!("syncfs(<{}>)", root.display()),
+            "RENAME_NOREPLACE)".to_owned(),
+            "RENAME_EXCHANGE)".to_owned(),
+        ];
+        let mut lines = told.lines().map(|line| {
+            let plain: String = line.split_inclusive(['(', '<']).map(without_number).collect();
+            plain
+        });
+        for call in calls {
+            assert!(lines.any(|line| line.contains(&call)), "no `{call}` in order in\n{told}");
+        }
+    }
+
+    /// `fsync(` and `3<` become `fsync(` and `<`: descriptors differ.
+    fn without_number(part: &str) -> String {
+        match part.strip_suffix('<') {
+            Some(number) if number.parse::<u32>().is_ok() => "<".to_owned(),
+            _ => part.to_owned(),
+        }
+    }
+
+    #[test]
+    #[ignore = "run under strace by the test above"]
+    fn one_of_each() {
+        let Some(root) = std::env::var_os("SEEDSHIP_TEST_ROOT") else { return };
+        let disk = Kernel::open(Path::new(&root)).unwrap();
+        for made in ["d", "releases", ".seedship"] {
+            disk.make_dir(made, 0o755).unwrap();
+        }
+        disk.write("file", b"x").unwrap();
+        disk.fsync("d").unwrap();
+        disk.fsync("").unwrap();
+        disk.syncfs(&disk.watch().unwrap()).unwrap();
+        assert_eq!(disk.rename_new("d", "e").unwrap(), Renamed::Done);
+        assert!(disk.exchange("e", "file").unwrap());
+    }
+
     #[test]
     fn a_directory_gets_its_mode_whatever_the_umask() {
         let (_dir, disk) = disk();

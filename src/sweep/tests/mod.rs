@@ -2,6 +2,7 @@
 //! crash may leave.
 
 mod adopt;
+mod interleave;
 mod kills;
 mod process;
 mod random;
