@@ -302,6 +302,10 @@ fn every_mistake_says_what_to_do() {
         assert_eq!(now(&lab).bytes, torrent.bytes, "{args:?}: nothing is written");
     }
     assert!(!lab.path().join(".minisign/minisign.key").exists());
+    fs::remove_file(lab.path().join("config.toml")).unwrap();
+    let run = seedship(&lab, &["sign", "shop.torrent", "--key", "plain.key", "--app", "shop"], "");
+    assert_eq!(run.code, 78);
+    text.push_str(&format!("--- without a configuration\n{}", run.stderr));
     reviewed("signing_mistakes", &stable(&text, &lab));
 }
 

@@ -336,10 +336,10 @@ pub(super) struct Sign {
     /// `$MINISIGN_CONFIG_DIR` stands for ~/.minisign if it is set.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) key: Option<PathBuf>,
-    /// The app that it is for [default: as the configuration takes its name]
+    /// The app that it is for [default: whose `match` fits the torrent's name]
     #[arg(long, value_name = "APP")]
     pub(super) app: Option<String>,
-    /// The version that it is [default: as the configuration takes its name]
+    /// The version that it is [default: as the torrent's name has it]
     #[arg(long, value_name = "VERSION", value_parser = version)]
     pub(super) version: Option<Version>,
     /// When it was published, 2024-05-01T12:00:00Z [default: now]

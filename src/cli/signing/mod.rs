@@ -97,10 +97,10 @@ fn release(
     if let (Some(app), Some(version)) = (&typed.app, &typed.version) {
         return Ok((app.clone(), version.clone()));
     }
-    let config = config::read(config).and_then(Config::merge);
-    let config = config.map_err(|e| match e.hint {
-        Some(_) => e,
-        None => e.hint("name both, and no configuration is read: --app APP --version VERSION"),
+    let read = config::read(config).and_then(Config::merge);
+    let config = read.map_err(|e| match config.exists() {
+        true => e,
+        false => e.hint("name both, and no configuration is read: --app APP --version VERSION"),
     })?;
     let (app, version) = torrent::release_of(&config, torrent, bytes)?;
     Ok((typed.app.clone().unwrap_or(app), typed.version.clone().unwrap_or(version)))
