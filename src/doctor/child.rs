@@ -3,7 +3,7 @@
 //! The hook has rtorrent's user, groups, environment and sandbox, not those of whoever types
 //! `doctor`. So the hook's own program is run once by rtorrent and says how it is there.
 
-use super::{Area, Asked, Finding, Inside, hook::Hook, root};
+use super::{Area, Asked, Finding, Inside, hook::Hook};
 use crate::{
     config::App,
     error::{Error, Exit, quoted},
@@ -80,7 +80,6 @@ fn judged(inside: &Inside, asked: &Asked<'_>) -> Vec<Finding> {
     found.extend(sandbox(inside, asked));
     let config = asked.config;
     found.extend(config.apps.iter().filter_map(|app| anothers(inside, app)));
-    found.extend(config.apps.iter().filter_map(|app| shut_out(inside, app, asked.own)));
     found
 }
 
@@ -116,12 +115,11 @@ fn sandbox(inside: &Inside, asked: &Asked<'_>) -> Option<Finding> {
                 .cured_by("NoNewPrivileges=no in rtorrent's unit, or a command without sudo"),
         );
     }
-    let own_mounts = inside.mounts == asked.own.mounts;
-    if own_mounts && !inside.seccomp && !inside.no_new_privs {
+    if !inside.is_sandboxed(asked.own) {
         return None;
     }
     let mut bounds = Vec::new();
-    bounds.extend((!own_mounts).then_some("other mounts than here"));
+    bounds.extend((inside.mounts != asked.own.mounts).then_some("other mounts than here"));
     bounds.extend(inside.no_new_privs.then_some("no new privileges"));
     bounds.extend(inside.seccomp.then_some("filtered system calls"));
     let says = format!("it runs in a sandbox: {}", bounds.join(", "));
@@ -147,17 +145,4 @@ fn anothers(inside: &Inside, app: &App) -> Option<Finding> {
             .cured_by(cure)
             .of_app(&app.name),
     )
-}
-
-/// What fails there and works here.
-fn shut_out(inside: &Inside, app: &App, own: &Inside) -> Option<Finding> {
-    let there = inside.root(&app.name)?.error.as_ref()?;
-    let here = own.root(&app.name)?;
-    let is_sandboxed = inside.mounts != own.mounts || inside.seccomp || inside.no_new_privs;
-    if !is_sandboxed || here.error.is_some() {
-        return None;
-    }
-    let fault = there.fault(Area::App, root::ROOT);
-    let cure = format!("ReadWritePaths={} in rtorrent's unit", app.root.display());
-    Some(fault.cured_by(cure).of_app(&app.name))
 }

@@ -31,13 +31,7 @@ pub(super) fn look(
     let told = rtorrent.and_then(|rtorrent| rtorrent.all().ok());
     let downloads = match told.map_or_else(|| session::downloads(&config.rtorrent.session), Ok) {
         Ok(downloads) => downloads,
-        Err(error) => {
-            let fault = Finding::failed(Area::Downloads, "session", &error);
-            return vec![match error.hint {
-                Some(_) => fault,
-                None => fault.cured_by(SESSION),
-            }];
-        }
+        Err(error) => return vec![unread(&error, asked)],
     };
     let mut sorted = Sorted { patience: PATIENCE, ..Sorted::default() };
     for download in &downloads {
@@ -117,7 +111,7 @@ impl<'c> Sorted<'c> {
     fn session(&self, asked: &Asked<'_>, rtorrent: Option<&Client>, all: usize) -> Finding {
         let session = quoted(&asked.config.rtorrent.session);
         if let Some(error) = &self.unread {
-            return Finding::failed(Area::Downloads, "session", error);
+            return unread(error, asked);
         }
         let theirs = rtorrent.and_then(|rtorrent| rtorrent.session_path().ok());
         let theirs = theirs.filter(|theirs| !is_same(theirs, asked));
@@ -160,6 +154,18 @@ impl<'c> Sorted<'c> {
                 .because("no `match` fits the whole name")
                 .cured_by("nothing, if they are no releases; else correct `match` or the name"),
         )
+    }
+}
+
+/// Who owns a root must read the session, for a sweep does; somebody else need not.
+fn unread(error: &Error, asked: &Asked<'_>) -> Finding {
+    let sweeps = asked.own.roots.iter().any(|root| root.tried);
+    match (error.exit, &error.hint) {
+        (Exit::Permission, _) if !sweeps => {
+            Finding::failed_here(Area::Downloads, "session", error).cured_by(super::AS_ROOT)
+        }
+        (_, Some(_)) => Finding::failed(Area::Downloads, "session", error),
+        (_, None) => Finding::failed(Area::Downloads, "session", error).cured_by(SESSION),
     }
 }
 

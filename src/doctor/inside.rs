@@ -152,6 +152,11 @@ impl Inside {
         self.roots.iter().find(|root| root.app == app)
     }
 
+    /// It may do or see less, by its sandbox, than another process.
+    pub(super) fn is_sandboxed(&self, other: &Self) -> bool {
+        self.mounts != other.mounts || self.seccomp || self.no_new_privs
+    }
+
     /// Its user, for people.
     pub(super) fn user_shown(&self) -> String {
         user_shown(self.uid, self.user.as_deref())

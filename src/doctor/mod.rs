@@ -40,6 +40,9 @@ use crate::{
 use serde::{Serialize, Serializer};
 use std::path::Path;
 
+/// What lets everything be seen.
+const AS_ROOT: &str = "type it as root, which tries each root as its owner: sudo seedship doctor";
+
 /// What doctor looks with.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
@@ -84,34 +87,50 @@ fn rfc3339<S: Serializer>(time: &Unix, to: S) -> Result<S::Ok, S::Error> {
 
 /// Looks at everything. What cannot be looked at is told, and the rest is looked at all the same.
 pub fn examine(asked: &Asked<'_>) -> Examined {
-    let Asked { config, rtorrent, now, .. } = *asked;
+    let config = asked.config;
     let mut findings: Vec<Finding> =
         config.faults().map(|e| Finding::failed(Area::Configuration, "configuration", e)).collect();
-    findings.extend(keys::judged(config));
+    let (told, answers, child) = of_rtorrent(asked);
+    findings.extend(told);
+    findings.extend(of_apps(asked, answers, child.as_ref()));
+    findings.extend(reload::look(config, asked.php));
+    // Stable: within an app, or an area, in the order in which it was looked at.
+    findings.sort_by(|a, b| (a.area, &a.app).cmp(&(b.area, &b.app)));
+    Examined { at: asked.now, findings, mended: None }
+}
 
-    let reached = reach::look(rtorrent);
-    findings.extend(reached.findings);
-    let mut child = None;
+/// rtorrent, its handlers, its children and who commands it: what was found, rtorrent itself if it
+/// answers, and what its child said.
+fn of_rtorrent<'a>(asked: &Asked<'a>) -> (Vec<Finding>, Option<&'a Client>, Option<Inside>) {
+    let scgi = &asked.config.rtorrent.scgi;
+    let mut reached = reach::look(asked.rtorrent);
+    let (mut answers, mut child) = (None, None);
     if let Some(version) = &reached.version {
-        let hook = hook::look(rtorrent, version, asked.program);
+        answers = Some(asked.rtorrent);
+        let hook = hook::look(asked.rtorrent, version, asked.program);
         let (told, found) = child::look(asked, &hook);
-        findings.extend(hook.findings);
-        findings.extend(told);
+        reached.findings.extend(hook.findings);
+        reached.findings.extend(told);
         child = found;
     }
     // On another machine it is another process that has this number.
-    let pid = reached.pid.filter(|_| !config.rtorrent.scgi.is_exposed());
-    findings.extend(zombies::look(pid));
-    findings.extend(socket::look(&config.rtorrent.scgi));
+    let pid = reached.pid.filter(|_| !scgi.is_exposed());
+    reached.findings.extend(zombies::look(pid));
+    reached.findings.extend(socket::look(scgi));
+    // One that was silent is not waited for again.
+    (reached.findings, answers, child)
+}
+
+/// What is downloaded for each app, its root, its releases; and the clock by which they go.
+fn of_apps(asked: &Asked<'_>, rtorrent: Option<&Client>, child: Option<&Inside>) -> Vec<Finding> {
+    let Asked { config, now, .. } = *asked;
     let mut apps = look::status(config, None, now).map_or_else(|_| Vec::new(), |all| all.apps);
     // Those whose tables are wrong were told of.
     apps.retain(|status| config.apps.iter().any(|app| app.name == status.app));
-    let apps = &apps;
-    // One that was silent is not waited for again.
-    let answers = reached.version.as_ref().map(|_| rtorrent);
-    findings.extend(downloads::look(asked, answers, apps));
+    let mut findings = keys::judged(config);
+    findings.extend(downloads::look(asked, rtorrent, &apps));
     for app in &config.apps {
-        findings.extend(root::judged(app, asked.own, child.as_ref(), apps));
+        findings.extend(root::judged(app, asked.own, child, &apps));
     }
     let is_shut = |app: &AppStatus| {
         let of_root = |f: &Finding| f.id == root::ROOT && f.app.as_deref() == Some(&app.app);
@@ -120,9 +139,6 @@ pub fn examine(asked: &Asked<'_>) -> Examined {
     // A root that cannot be opened was told of.
     let open: Vec<&AppStatus> = apps.iter().filter(|app| !is_shut(app)).collect();
     findings.extend(releases::judged(&open, now));
-    findings.push(clock::judged(apps, now));
-    findings.extend(reload::look(config, asked.php));
-    // Stable: within an app, or an area, in the order in which it was looked at.
-    findings.sort_by(|a, b| (a.area, &a.app).cmp(&(b.area, &b.app)));
-    Examined { at: now, findings, mended: None }
+    findings.push(clock::judged(&apps, now));
+    findings
 }

@@ -23,13 +23,18 @@ pub(super) fn judged(
     child: Option<&Inside>,
     apps: &[AppStatus],
 ) -> Vec<Finding> {
-    let of = |inside: &'_ Inside| inside.root(&app.name).cloned();
-    let theirs = child.and_then(of);
-    let known = |root: &Root| root.tried || root.error.is_some();
-    let Some(root) = theirs.filter(known).or_else(|| of(own)) else { return Vec::new() };
+    let known = |root: &&Root| root.tried || root.error.is_some();
+    let theirs = child.and_then(|child| child.root(&app.name)).filter(known);
+    let here = own.root(&app.name);
+    let Some(root) = theirs.or(here) else { return Vec::new() };
     let live = apps.iter().find(|status| status.app == app.name);
-    let mut found = vec![renames(app, &root)];
-    found.extend(room(app, &root, live));
+    let mut found = vec![renames(app, root)];
+    let is_well_here = here.is_some_and(|root| root.error.is_none());
+    if root.error.is_some() && is_well_here && child.is_some_and(|c| c.is_sandboxed(own)) {
+        let cure = format!("ReadWritePaths={} in rtorrent's unit", app.root.display());
+        found = found.into_iter().map(|finding| finding.cured_by(&cure)).collect();
+    }
+    found.extend(room(app, root, live));
     found.into_iter().map(|finding| finding.of_app(&app.name)).collect()
 }
 
@@ -49,7 +54,7 @@ fn renames(app: &App, root: &Root) -> Finding {
         let says = format!("{place} was not tried: it belongs to `{owner}`");
         return Finding::note(Area::App, ROOT, says)
             .because("only its owner may write there")
-            .cured_by("type it as root, which tries as each owner: sudo seedship doctor");
+            .cured_by(super::AS_ROOT);
     }
     let says = |how: &str| format!("{place} is `{owner}`'s and switches {how}");
     match (root.exchange, root.noreplace) {

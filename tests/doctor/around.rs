@@ -4,15 +4,23 @@
 use super::Found;
 use crate::{
     event::release,
-    host::{Host, SEEDSHIP, SHOP},
+    host::{Host, Run, SEEDSHIP, SHOP},
 };
-use lab::{Flavour, Lab, as_root, await_for, skip};
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
+use lab::{Flavour, Lab, as_ordinary_user, as_root, await_for, skip};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 lab::on_both![
     a_child_in_a_sandbox_is_told_of,
     a_root_that_the_child_cannot_write_is_told_of,
+    a_child_of_another_user_is_told_of,
+    a_child_that_is_another_program_is_told_of,
     who_may_connect_is_told,
+    who_may_not_connect_is_told_and_sees_the_rest,
     what_is_in_rtorrent_is_compared_with_the_patterns,
     children_that_ended_are_counted,
     tcp_is_told_of,
@@ -56,7 +64,69 @@ fn a_root_that_the_child_cannot_write_is_told_of(lab: &Lab, flavour: Flavour) {
     found.is("child-sandbox", "note", "other mounts than here");
     found.is("root", "fault", "read-only file system");
     found.is("root", "fault", &format!("ReadWritePaths={}", root.display()));
+    assert_eq!(found.faults(), ["root"], "said once");
     assert_eq!(found.code, 77, "{:#}", found.all);
+}
+
+fn a_child_of_another_user_is_told_of(lab: &Lab, flavour: Flavour) {
+    if !as_root() {
+        return skip("only root can become other users");
+    }
+    let host = Host::new(lab, SHOP);
+    let user = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let hook = wrapped(lab, &format!("exec {user} HOOK \"$@\""));
+    let node = host.node(flavour).hook(hook).start().unwrap();
+    // As rtorrent makes it: closed to all but its user and group.
+    fs::set_permissions(node.session(), fs::Permissions::from_mode(0o700)).unwrap();
+    if !readable_by_others(host.config()) {
+        return skip("nobody may not read below this temporary directory");
+    }
+    let found = Found::of(&host, &[]);
+    found.is("child", "ok", "runs as `nobody`");
+    found.is("root-owner", "fault", "the hook runs as `nobody`, the root belongs to `root`");
+    found.is("child-session", "fault", "permission denied");
+    assert_eq!(found.code, 77, "{:#}", found.all);
+}
+
+fn readable_by_others(file: &Path) -> bool {
+    as_ordinary_user("cat").arg(file).output().unwrap().status.success()
+}
+
+fn a_child_that_is_another_program_is_told_of(lab: &Lab, flavour: Flavour) {
+    let host = Host::new(lab, SHOP);
+    let older = wrapped(lab, "HOOK \"$@\" | sed 's/\"version\":\"[^\"]*/\"version\":\"0.0.9/'");
+    let node = host.node(flavour).hook(older).start().unwrap();
+    let found = Found::of(&host, &[]);
+    found.is("child", "warning", "seedship 0.0.9 runs as");
+    found.is("child", "warning", "two are installed");
+    drop(node);
+    let other = wrapped(lab, "echo hello");
+    let _node = host.node(flavour).hook(other).start().unwrap();
+    let found = Found::of(&host, &[]);
+    found.is("child", "fault", "not that of this seedship");
+    assert_eq!(found.code, 69, "{:#}", found.all);
+}
+
+/// Somebody who may not even look into the socket's directory.
+fn who_may_not_connect_is_told_and_sees_the_rest(lab: &Lab, flavour: Flavour) {
+    if !as_root() {
+        return skip("only root can become other users");
+    }
+    let host = Host::new(lab, SHOP);
+    let node = host.node(flavour).start().unwrap();
+    if !readable_by_others(host.config()) {
+        return skip("nobody may not read below this temporary directory");
+    }
+    fs::set_permissions(node.session(), fs::Permissions::from_mode(0o700)).unwrap();
+    let command = host.command(&["doctor", "--json"]);
+    let mut stranger = as_ordinary_user(command.get_program());
+    stranger.args(command.get_args()).env("SEEDSHIP_CONFIG", host.config());
+    let found = Found::from(Run::of(stranger.output().unwrap()));
+    found.is("rtorrent", "fault", "permission denied");
+    found.is("session", "note", "permission denied");
+    found.is("root", "note", "was not tried: it belongs to `root`");
+    found.is("clock", "ok", "the clock says");
+    assert_eq!(found.code, 69);
 }
 
 fn who_may_connect_is_told(lab: &Lab, flavour: Flavour) {
