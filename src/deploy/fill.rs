@@ -118,7 +118,8 @@ fn unpack(
 /// or the directory that is closed, needs to know where it lies.
 fn placed(error: Error, disk: &Kernel, job: &Job<'_>) -> Error {
     let machines = matches!(error.exit, Exit::Io | Exit::Permission);
-    match machines && error.lasts == Lasts::Passing && !error.thing.starts_with("`/") {
+    let within = error.thing.starts_with('`') && !error.thing.starts_with("`/");
+    match machines && within && error.lasts == Lasts::Passing {
         true => {
             let place = quoted(disk.place());
             Error { thing: format!("{} of {job} in {place}", error.thing), ..error }
