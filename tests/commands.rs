@@ -3,6 +3,7 @@
 mod around;
 mod bounds;
 mod interrupted;
+mod live;
 mod prepared;
 
 use crate::{

@@ -74,3 +74,18 @@ fn who_cannot_be_started_has_failed() {
     assert!(log.contains("it ended with exit code 127"), "{log}");
     assert_eq!(shop.state(&torrent), "bad");
 }
+
+/// The kernel may end a check that takes too much memory.
+#[test]
+fn one_that_is_killed_has_failed() {
+    let lab = Lab::new().unwrap();
+    let script = "[ $SEEDSHIP_STEP-$SEEDSHIP_VERSION != check-2.0 ] || kill -KILL $$";
+    let run = "activated = [[\"DO\"]]\ncheck = [[\"DO\"]]\ntimeout = \"1s\"";
+    let shop = Shop::new(&lab, run, script);
+    shop.landed("1.0");
+    let (torrent, payload) = shop.release("2.0");
+    assert_eq!(shop.host.finished(&torrent, &payload).code, 79);
+    let log = shop.host.log().join("\n");
+    assert!(log.contains("check of shop 2.0: it was ended by signal 9"), "{log}");
+    assert_eq!((shop.live().as_deref(), shop.state(&torrent).as_str()), (Some("1.0"), "bad"));
+}
