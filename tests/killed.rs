@@ -4,4 +4,5 @@ mod anywhere;
 mod hook;
 mod points;
 mod power;
+mod replay;
 mod together;

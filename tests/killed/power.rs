@@ -50,7 +50,10 @@ struct Machine<'l> {
 impl<'l> Machine<'l> {
     /// With these releases landed; `None` where this cannot be had.
     fn new(lab: &'l Lab, kind: &str, landed: &[&str]) -> Option<Self> {
-        let host = Host::new(lab, SHOP);
+        // A release is bad while this file is there.
+        let bad = lab.path().join("bad").display().to_string();
+        let check = format!("check = [[\"test\", \"!\", \"-e\", \"{bad}\"]]\ntimeout = \"1s\"");
+        let host = Host::new(lab, &format!("{SHOP}[apps.shop.run]\n{check}\n"));
         let disks = ["before.img", "disk.img"].map(|name| lab.path().join(name));
         let root = host.root("shop");
         if let Err(why) = mounts::image(kind, &disks[0]) {
@@ -145,7 +148,16 @@ fn each(kind: &str) -> usize {
     assert_eq!(machine.live(kind), "2.0");
     assert_eq!(machine.host.state("shop", &torrent.hash).as_deref(), Some("good"));
     machine.off();
-    cases + 1 + operator(kind)
+    // So does the verdict on a bad one.
+    machine.again();
+    lab.write("bad", "").unwrap();
+    assert_eq!(machine.host.finished(&torrent, &payload).code, 79);
+    machine.cut(|| {});
+    assert_eq!(machine.live(kind), "1.0");
+    assert_eq!(machine.host.state("shop", &torrent.hash).as_deref(), Some("bad"));
+    assert_eq!(machine.host.good(&["sweep"]), "nothing to do\n");
+    machine.off();
+    cases + 2 + operator(kind)
 }
 
 /// What an operator was told holds.
