@@ -9,7 +9,9 @@ FUZZ_SECONDS ?= 60
 
 help:
 	@echo 'make demo [SITE=DIR]   watch a release go live: real rtorrents, load, kills (60 s)'
-	@echo 'make test              every test, with real programs'
+	@echo 'make test              every test, with real programs; more kills and faults by'
+	@echo '                       SEEDSHIP_KILLS=100 of each command (SEEDSHIP_SEED=1 others),'
+	@echo '                       SEEDSHIP_FAULTS=100 of each command and error (0: at every call)'
 	@echo 'make lint              format, clippy, dependencies'
 	@echo 'make experiment        what requests see of a switch: unlink + symlink, BusyBox, ours'
 	@echo '                       (3 min; EXPERIMENT_SECONDS=3 each row, EXPERIMENT_WATCH=15)'

@@ -10,6 +10,7 @@ use crate::{
 };
 use lab::{Kind, Lab, Torrent, Tree, site, strace};
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
@@ -185,6 +186,8 @@ pub(crate) struct Drill<'l> {
     pub(crate) act: &'static Act,
     torrents: BTreeMap<&'static str, (Torrent, PathBuf)>,
     template: PathBuf,
+    /// How many lines the log had when everything was put back.
+    logged: Cell<usize>,
 }
 
 /// A lab in memory, where there is room for it: nothing of a drill depends on the file system, and
@@ -212,7 +215,8 @@ impl<'l> Drill<'l> {
             (version, packed(lab, &tree(version), Kind::Tar, &name))
         });
         let template = lab.path().join("template");
-        let drill = Self { host, act, torrents: torrents.into(), template };
+        let logged = Cell::new(0);
+        let drill = Self { host, act, torrents: torrents.into(), template, logged };
         for version in act.landed {
             let run = Run::of(drill.event(version).output().unwrap());
             assert_eq!(run.code, 0, "{}: {version} {run:?}", act.name);
@@ -260,6 +264,12 @@ impl<'l> Drill<'l> {
         }
         copy(&self.template.join("."), &root);
         let _ = fs::remove_file(self.host.lab.path().join("journal"));
+        self.logged.set(self.host.log().len());
+    }
+
+    /// What was told the log since everything was put back.
+    pub(crate) fn logged(&self) -> String {
+        self.host.log().split_off(self.logged.get()).join("\n")
     }
 
     /// The event of a version's download, not started.
@@ -362,8 +372,8 @@ impl<'l> Drill<'l> {
         if lab::as_root() {
             let mut chown = Command::new("chown");
             chown.args(["-R", "nobody:nogroup"]).arg(self.host.root("shop")).arg(&self.template);
+            chown.arg(self.host.checkpoints());
             site::run(&mut chown).unwrap();
-            site::run(Command::new("chmod").arg("777").arg(self.host.checkpoints())).unwrap();
         }
     }
 

@@ -23,6 +23,7 @@ mod corpus;
 mod drill;
 mod errors;
 mod event;
+mod faults;
 mod host;
 mod hybrid;
 mod keys;

@@ -1,0 +1,120 @@
+//! A disk that is full, for real: a file system in memory whose size is set so that it runs out of
+//! bytes, or of inodes, one step later each time.
+
+use super::survived;
+use crate::{
+    drill::{self, Act, Drill},
+    host::Run,
+};
+use lab::mounts::Mount;
+
+const COMMANDS: [&Act; 5] =
+    [&drill::DEPLOY, &drill::ROLLBACK, &drill::ACTIVATE, &drill::HOLD, &drill::PRUNE];
+/// What one page of memory holds.
+const PAGE: u64 = 4096;
+
+/// Each command with nothing left, with a little left, and so on until it is enough.
+fn runs_out(limit: fn(&Drill<'_>, u64) -> String) {
+    for act in COMMANDS {
+        let lab = drill::lab();
+        let root = lab.folder("www/shop").unwrap();
+        let mount =
+            Mount::new(&["-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs"], &root).unwrap();
+        let drill = Drill::new(&lab, act);
+        drill.needs_no_room();
+        for free in 0.. {
+            mount.remount("size=64m,nr_inodes=10000").unwrap();
+            drill.again();
+            mount.remount(&limit(&drill, free)).unwrap();
+            let run = Run::of(drill.command().output().unwrap());
+            let served = drill.served();
+            let what = format!("{free} left");
+            assert!(served == drill.before() || run.code == 0, "{}, {what}: {run:?}", act.name);
+            let warned = drill.logged().contains("no space left on device");
+            mount.remount("size=64m,nr_inodes=10000").unwrap();
+            survived(&drill, &what, &run, &["no space left on device", "could not make room"]);
+            if run.code == 0 && !warned {
+                assert!(free > 0, "{}: nothing ran out", act.name);
+                break;
+            }
+            assert!(free < 40, "{}: it is never enough", act.name);
+        }
+    }
+}
+
+#[test]
+fn out_of_bytes() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    runs_out(|drill, free| {
+        let used = drill.statfs().blocks() - drill.statfs().blocks_free();
+        format!("size={}", (used + free) * PAGE)
+    });
+    lab::withstood!(
+        "Faults",
+        "a full disk, for five commands: no page left, one, two … until it is enough",
+        COMMANDS.len(),
+        "74, naming what could not be written; one sweep brings order when there is room",
+        true,
+    );
+}
+
+#[test]
+fn out_of_inodes() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    runs_out(|drill, free| {
+        let used = drill.statfs().files() - drill.statfs().files_free();
+        format!("nr_inodes={}", used + free)
+    });
+    lab::withstood!(
+        "Faults",
+        "no inodes, for five commands: none left, one, two … until it is enough",
+        COMMANDS.len(),
+        "74, naming what could not be made; one sweep brings order when there are some",
+        true,
+    );
+}
+
+#[test]
+fn it_is_read_only() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    let all: [&Act; 8] = [
+        &drill::DEPLOY,
+        &drill::CLEANING,
+        &drill::ROLLBACK,
+        &drill::ACTIVATE,
+        &drill::HOLD,
+        &drill::UNHOLD,
+        &drill::PRUNE,
+        &drill::ADOPT,
+    ];
+    for act in all {
+        let lab = drill::lab();
+        let root = lab.folder("www/shop").unwrap();
+        let mount = Mount::new(&["-t", "tmpfs", "-o", "mode=755", "tmpfs"], &root).unwrap();
+        let drill = Drill::new(&lab, act);
+        drill.again();
+        mount.remount("ro").unwrap();
+        let run = Run::of(drill.command().output().unwrap());
+        assert_ne!(run.code, 0, "{}: {run:?}", act.name);
+        assert_eq!(drill.served(), drill.before());
+        // Whoever only looks can still look.
+        for screen in [&["status", "shop"][..], &["releases", "shop"], &["history", "shop"]] {
+            drill.host.good(screen);
+        }
+        mount.remount("rw").unwrap();
+        survived(&drill, "read-only", &run, &["read-only file system"]);
+    }
+    lab::withstood!(
+        "Faults",
+        "a read-only file system, for eight commands",
+        all.len(),
+        "77, naming the path; status, releases and history work",
+        true,
+    );
+}
