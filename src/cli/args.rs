@@ -1,6 +1,10 @@
 //! The arguments, as clap reads them, each with its help. What a command is for, its exit codes and
 //! its examples stand in [`guide`](super::guide).
 
+mod publish;
+
+pub(super) use publish::{Keygen, Sign};
+
 use crate::{
     process::AS_OWNER,
     release::{Unix, Version},
@@ -307,61 +311,6 @@ pub(super) enum Torrent {
 }
 
 #[derive(Arguments, Debug)]
-pub(super) struct Keygen {
-    /// Where to write the secret key [default: ~/.minisign/minisign.key]
-    ///
-    /// Only its owner may read it. `$MINISIGN_CONFIG_DIR` stands for ~/.minisign if it is set.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) secret: Option<PathBuf>,
-    /// Where to write the public key [default: minisign.pub]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) public: Option<PathBuf>,
-    /// Ask for no password: whoever can read the secret key can sign
-    #[arg(long, conflicts_with = "password_file")]
-    pub(super) no_password: bool,
-    /// Take the password from the first line of this file, or of - for standard input
-    ///
-    /// A pipe will do as well: /dev/fd/3, or <(pass show releases) of a shell.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) password_file: Option<PathBuf>,
-}
-
-#[derive(Arguments, Debug)]
-pub(super) struct Sign {
-    /// The .torrent, which is replaced by the signed one
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(super) torrent: PathBuf,
-    /// The secret key [default: ~/.minisign/minisign.key]
-    ///
-    /// `$MINISIGN_CONFIG_DIR` stands for ~/.minisign if it is set.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) key: Option<PathBuf>,
-    /// The app that it is for [default: whose `match` fits the torrent's name]
-    #[arg(long, value_name = "APP")]
-    pub(super) app: Option<String>,
-    /// The version that it is [default: as the torrent's name has it]
-    #[arg(long, value_name = "VERSION", value_parser = version)]
-    pub(super) version: Option<Version>,
-    /// When it was published, 2024-05-01T12:00:00Z [default: now]
-    ///
-    /// Servers put signed releases in the order of this time, and wait with one that is more than
-    /// 24 hours ahead.
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(super) published: Option<Unix>,
-    /// A fact to be signed too, such as git=4f2a1c9; can be given again
-    #[arg(long = "fact", value_name = "KEY=VALUE")]
-    pub(super) facts: Vec<String>,
-    /// Replace a signature that is there
-    #[arg(long)]
-    pub(super) force: bool,
-    /// Take the password from the first line of this file, or of - for standard input
-    ///
-    /// A pipe will do as well: /dev/fd/3, or <(pass show releases) of a shell.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) password_file: Option<PathBuf>,
-}
-
-#[derive(Arguments, Debug)]
 pub(super) struct Completions {
     /// The shell
     #[arg(value_name = "SHELL")]
@@ -427,10 +376,6 @@ fn info_hash(text: &str) -> Result<InfoHash, String> {
 
 fn version(text: &str) -> Result<Version, String> {
     Version::parse(text).map_err(|e| e.cause)
-}
-
-fn time(text: &str) -> Result<Unix, String> {
-    Unix::parse(text).ok_or_else(|| "write a time in UTC like 2024-05-01T12:00:00Z".to_owned())
 }
 
 fn at_least_one<N: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<N, String> {
