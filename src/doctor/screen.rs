@@ -96,3 +96,61 @@ fn mended(mended: &Mended) -> String {
     text.push_str(&format!("  {}\n\n", one_line(rc_line)));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Exit, release::Unix};
+
+    fn examined() -> Examined {
+        let cure = "free space there, or `seedship prune shop --keep 2`, and then look once more";
+        let findings = vec![
+            Finding::ok(Area::Rtorrent, "rtorrent", "rtorrent 0.9.8 answers"),
+            Finding::note(Area::App, "hold", "held by anna\u{1b}[2J since yesterday")
+                .because("no reason was given")
+                .cured_by("seedship unhold shop")
+                .of_app("shop"),
+            Finding::fault(Exit::Io, Area::App, "room", "1.0 GiB are free")
+                .because("a release wants more")
+                .cured_by(cure)
+                .of_app("shop"),
+            Finding::warning(Area::App, "live", "nothing is live")
+                .because("x")
+                .cured_by("y")
+                .of_app("blog"),
+        ];
+        Examined { at: Unix(0), findings, mended: None }
+    }
+
+    #[test]
+    fn each_thing_has_its_place() {
+        let expected = "\
+rtorrent
+  ok       rtorrent 0.9.8 answers
+app shop
+  note     held by anna\\x1B[2J since yesterday
+           cause  no reason was given
+           cure   seedship unhold shop
+  fault    1.0 GiB are free
+           cause  a release wants more
+           cure   free space there, or `seedship prune shop --keep 2`, and then
+                  look once more
+app blog
+  warning  nothing is live
+           cause  x
+           cure   y
+1 fault, 1 warning, 1 note, 1 ok
+";
+        assert_eq!(examined().screen(false), expected);
+        assert!(expected.lines().all(|line| line.len() <= WIDTH));
+    }
+
+    #[test]
+    fn colours_move_nothing() {
+        let coloured = examined().screen(true);
+        assert!(coloured.contains("  \u{1b}[31mfault  \u{1b}[0m  1.0 GiB"), "{coloured:?}");
+        let codes = ["\u{1b}[0m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"];
+        let plain = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(plain, examined().screen(false));
+    }
+}
