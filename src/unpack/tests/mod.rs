@@ -7,6 +7,7 @@ mod directories;
 mod honest;
 mod limits;
 mod mutants;
+mod spied;
 mod streams;
 mod tars;
 mod zipped;
@@ -126,6 +127,19 @@ impl Bench {
     }
 
     fn unpack_into(&self, torrent: &Authentic, payload: &Path) -> Result<Release> {
+        let (contents, b3, tree) = self.unpack_listed(torrent, payload, Vec::new(), Vec::new())?;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ok(Release { contents, b3: text(b3), tree: text(tree) })
+    }
+
+    /// Unpacks, and writes both lists into what is given.
+    fn unpack_listed<W: Write + Send>(
+        &self,
+        torrent: &Authentic,
+        payload: &Path,
+        b3: W,
+        tree: W,
+    ) -> Result<(Contents, W, W)> {
         let payload = Payload::open(torrent, payload)?;
         let stage = fs::File::open(self.stage()).unwrap();
         let private = fs::File::open(self.at("app/private")).unwrap();
@@ -139,11 +153,10 @@ impl Bench {
             case: self.case,
             time: Unix(TIME),
         };
-        let mut manifest = manifest::Writer::new(Vec::new(), Vec::new()).unwrap();
+        let mut manifest = manifest::Writer::new(b3, tree).unwrap();
         let contents = unpack(payload, stage.as_fd(), private.as_fd(), &plan, &mut manifest)?;
         let (b3, tree) = manifest.finish().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ok(Release { contents, b3: text(b3), tree: text(tree) })
+        Ok((contents, b3, tree))
     }
 
     /// Unpacks what must be refused for good, and tells why it was.
