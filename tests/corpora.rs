@@ -163,22 +163,13 @@ fn try_all(cases: Vec<Case>) -> Tried {
 }
 
 /// What stands where an archive of a corpus would write if it could.
-fn around(host: &Host<'_>) -> Vec<String> {
+fn around(host: &Host<'_>) -> Vec<PathBuf> {
     let root = host.root("shop");
     let places =
         [&root, root.parent().unwrap(), host.lab.path(), Path::new("/tmp"), Path::new("/")];
-    let named = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        ["moo", "evil", "test", "escaped", "pwned"]
-            .iter()
-            .any(|odd| name.contains(odd))
-            .then_some(name)
-    };
-    let found = places.iter().flat_map(|place| fs::read_dir(place).unwrap());
-    let mut found: Vec<_> = found.filter_map(|entry| named(&entry.unwrap().path())).collect();
-    found.retain(|name| !name.starts_with("seedship") && !name.starts_with('.'));
-    found.sort();
-    found
+    let names = ["moo", "evil", "evil.txt", "test.txt", "escaped.evil", "root/test.txt"];
+    let all = places.iter().flat_map(|place| names.map(|name| place.join(name)));
+    all.filter(|path| path.symlink_metadata().is_ok()).collect()
 }
 
 /// What an entry is, and a file's time: kind, executable, content or target.
@@ -227,7 +218,8 @@ fn compare(name: &str, release: &Path, payload: &Path) {
         let at = payload.with_file_name(argv[0]);
         fs::create_dir(&at).unwrap();
         let mut command = Command::new(argv[0]);
-        command.args(&argv[1..]).arg(archive).current_dir(&at).env("TZ", "UTC");
+        command.args(&argv[1..]).arg(archive).current_dir(&at);
+        command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
         site::run(&mut command).unwrap();
         // What it made unreadable is only so for others than root.
         let mut open = Command::new("chmod");
