@@ -3,15 +3,16 @@
 SHELL    := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint experiment bench fuzz clean install
+.PHONY: help demo test mutants lint experiment bench fuzz clean install
 FEATURES := --workspace --features seedship/checkpoints
 FUZZ_SECONDS ?= 60
 
 help:
 	@echo 'make demo [SITE=DIR]   watch a release go live: real rtorrents, load, kills (60 s)'
-	@echo 'make test              every test, with real programs; more kills and faults by'
-	@echo '                       SEEDSHIP_KILLS=100 of each command (SEEDSHIP_SEED=1 others),'
-	@echo '                       SEEDSHIP_FAULTS=100 of each command and error (0: at every call)'
+	@echo 'make test              every test, with real programs. Further: SEEDSHIP_SCHEDULES=5000 (into'
+	@echo '                       interleavings), SEEDSHIP_KILLS=100 and SEEDSHIP_FAULTS=100 of each'
+	@echo '                       command (0: at every call), SEEDSHIP_SEED=1 (others)'
+	@echo 'make mutants           take each promise out of the source: some test must fail (10 min)'
 	@echo 'make lint              format, clippy, dependencies'
 	@echo 'make experiment        what requests see of a switch: unlink + symlink, BusyBox, ours'
 	@echo '                       (3 min; EXPERIMENT_SECONDS=3 each row, EXPERIMENT_WATCH=15)'
@@ -38,6 +39,11 @@ test: install
 	trap 'sort "$$SEEDSHIP_SKIPPED"' EXIT; \
 	"$$nextest" nextest run $(FEATURES); \
 	cargo test --quiet --doc $(FEATURES)
+
+# In copies of the sources, one mutant at a time; MUTANT='a word of its name' runs those alone.
+mutants: install
+	@scripts/tool cargo-nextest > /dev/null
+	cargo test --quiet $(FEATURES) --test main -- --ignored --exact mutants::each_is_caught --nocapture
 
 lint: install
 	cargo fmt --all --check

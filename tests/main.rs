@@ -32,6 +32,7 @@ mod layers;
 mod logging;
 mod manual;
 mod memory;
+mod mutants;
 mod operator;
 mod order;
 mod privileges;

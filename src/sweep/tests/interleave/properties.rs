@@ -183,6 +183,15 @@ pub(super) fn no_two_switch(process: u32, step: &Step<'_>, locks: &BTreeMap<Stri
     holds("P6 no two switches interleave", may, || format!("{step:?} without the lock"))
 }
 
+/// P6: what a deploy commits and lets go live it does in one hold of the switch lock: nobody sees a
+/// release of its that landed and was not decided about.
+pub(super) fn one_hold(let_go: &BTreeSet<(u32, String)>, process: u32, live: &Facts) -> Holds {
+    let version = live.live.clone().unwrap_or_default();
+    let late = let_go.contains(&(process, version.clone())) && live.word(&version) == "trying";
+    let how = || format!("{version} went live in another hold than its commit's");
+    holds("P6 commit and switch are one hold", !late, how)
+}
+
 /// P6: prune takes nothing that is live, on trial, open, lingering or a rollback's target. The disk
 /// is as it was before the record became pruned.
 pub(super) fn prune_spares(world: &World, before: &Memory, version: &str) -> Holds {

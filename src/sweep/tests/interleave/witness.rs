@@ -39,6 +39,9 @@ pub(super) struct Seen {
     pub(super) words: Vec<Word>,
     pub(super) cuts: Vec<Cut>,
     pub(super) broken: Option<(usize, Broken)>,
+    /// What a process committed in its hold of the switch lock, and what it had let go by then.
+    committed: BTreeMap<u32, String>,
+    let_go: BTreeSet<(u32, String)>,
     /// The last content of each record.
     records: BTreeMap<String, Node>,
 }
@@ -129,7 +132,16 @@ impl Witness {
         let tree = storage.seen();
         let mut seen = self.seen();
         seen.note(now, properties::no_two_switch(process, step, locks));
+        if (step.verb, step.path) == ("lock", ".seedship/switch.lock") {
+            let committed = seen.committed.remove(&process);
+            seen.let_go.extend(committed.map(|version| (process, version)));
+        }
         let Some(path) = telling(step) else { return };
+        if let (true, Some(version)) =
+            (step.path.starts_with("releases/.stage-"), path.strip_prefix("releases/"))
+        {
+            seen.committed.insert(process, version.to_owned());
+        }
         let facts = Facts::of(tree);
         if seen.history.last() == Some(&facts) {
             return;
@@ -137,6 +149,8 @@ impl Witness {
         let before = seen.history[seen.history.len() - 1].clone();
         if before.live != facts.live {
             seen.note(now, properties::current_resolves(tree));
+            let one_hold = properties::one_hold(&seen.let_go, process, &facts);
+            seen.note(now, one_hold);
             seen.note(now, properties::bad_stays_away(&before, &facts, &self.stories));
             seen.way.push(facts.live.clone());
             seen.activated.extend(facts.live.clone());
