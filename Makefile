@@ -40,7 +40,7 @@ test: install
 	"$$nextest" nextest run $(FEATURES); \
 	cargo test --quiet --doc $(FEATURES)
 
-# In copies of the sources, one mutant at a time; MUTANT='a word of its name' runs those alone.
+# In copies of the sources, one mutant at a time; MUTANT='trial|hold' runs those of such names alone.
 mutants: install
 	@scripts/tool cargo-nextest > /dev/null
 	cargo test --quiet $(FEATURES) --test main -- --ignored --exact mutants::each_is_caught --nocapture

@@ -117,3 +117,20 @@ pub(super) fn staged_hash(name: &str) -> Option<InfoHash> {
     let (hash, random) = rest.split_at_checked(40)?;
     if random.starts_with('-') { InfoHash::parse(hash) } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{disk::Kernel, process::Who};
+    use std::time::Duration;
+
+    #[test]
+    fn nobody_else_enters_a_stage() {
+        let root = tempfile::tempdir().unwrap();
+        let mut site = Site::new(Kernel::open(root.path()).unwrap(), 0o755);
+        let by = site.deploying(Duration::ZERO, &Who::me("test", None).unwrap()).unwrap();
+        let stage = Stage::create(&by, InfoHash::new([7; 20]), 1).unwrap();
+        let mode = by.site().disk().stat(stage.path()).unwrap().unwrap().st_mode;
+        assert_eq!(mode & 0o7777, 0o700);
+    }
+}

@@ -28,10 +28,11 @@ enum Fate {
     NoProgram(String),
 }
 
-/// Runs every mutant, or those whose names contain `$MUTANT`.
+/// Runs every mutant, or those whose names contain one of the words in `$MUTANT`, `|` between them.
 pub(super) fn run(mutants: &[Mutant]) {
     let asked = std::env::var("MUTANT").unwrap_or_default();
-    let mutants: Vec<&Mutant> = mutants.iter().filter(|m| m.name.contains(&asked)).collect();
+    let is_asked = |mutant: &&Mutant| asked.split('|').any(|word| mutant.name.contains(word));
+    let mutants: Vec<&Mutant> = mutants.iter().filter(is_asked).collect();
     let scratch = tempfile::Builder::new().prefix("seedship-mutants-").tempdir().unwrap();
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let began = Instant::now();

@@ -1,6 +1,9 @@
 //! Every story killed at every step, with and without a power cut, and gone on with.
 
-use super::world::{Came, World, key, locked};
+use super::{
+    syncs::unsynced,
+    world::{Came, World, key, locked},
+};
 use crate::{
     disk::{Disk, memory::Journal},
     error::{Exit, Result},
@@ -98,7 +101,10 @@ const STORIES: &[Story] = &[
         name: "rollback",
         before: |w| lands(w, &["1", "2", "3"]),
         // A second rollback would go further back: it is for an operator who sees no change.
-        command: |w| if live(w, "3") { w.rollback().map(|_| ()) } else { Ok(()) },
+        command: |w| match live(w, "3") {
+            true => w.rollback().map(|_| ()),
+            false => w.process().recover(),
+        },
         between: |w| live(w, "3") && good(w, "3") || live(w, "2") && w.state("3") == "bad",
         after: |w| live(w, "2") && w.state("3") == "bad" && good(w, "2"),
     },
@@ -232,6 +238,24 @@ fn rolls_back_to(world: &World, version: &str) -> bool {
 }
 
 #[test]
+fn every_story_syncs_the_names_that_it_changes() {
+    for story in STORIES {
+        for exchanges in [true, false] {
+            let mut world = World::new(Journal::Whole).keeping(3, Duration::from_secs(3600));
+            if !exchanges && story.name.contains("a directory") {
+                continue;
+            }
+            if !exchanges {
+                world.disk = world.disk.without_exchange();
+            }
+            (story.before)(&world);
+            let left = unsynced(&world.disk, || (story.command)(&world).unwrap());
+            assert_eq!(left, [], "{}, exchange {exchanges}", story.name);
+        }
+    }
+}
+
+#[test]
 fn every_story_survives_a_kill_at_every_step() {
     let mut kills = 0;
     for journal in [Journal::Whole, Journal::Directory] {
@@ -277,7 +301,7 @@ fn kill_everywhere(story: &Story, journal: Journal, exchanges: bool) -> usize {
             }
             crashed.pass(1);
             recovers(story, crashed.fork(), &context);
-            goes_on(story, crashed, &context);
+            goes_on(story, crashed, cut.is_none(), &context);
             crashes += 1;
         }
     }
@@ -308,9 +332,13 @@ fn recovers(story: &Story, world: World, context: &str) {
     assert!((story.after)(&world), "{context}: after: {}", world.shown());
 }
 
-/// The command is run again at once.
-fn goes_on(story: &Story, world: World, context: &str) {
+/// The command is run again at once. What it is told lasts, also where it found the work of a killed
+/// process that was not durable.
+fn goes_on(story: &Story, world: World, killed: bool, context: &str) {
     (story.command)(&world).unwrap_or_else(|e| panic!("{context}: {e}"));
+    if killed {
+        told_lasts(story, &world, context);
+    }
     world.assert_whole(context);
     assert!((story.after)(&world), "{context}: again: {}", world.shown());
     world.recover();

@@ -7,4 +7,5 @@ mod kills;
 mod process;
 mod random;
 mod rules;
+mod syncs;
 mod world;

@@ -198,6 +198,7 @@ impl Witness {
 fn assert_lasts(world: &World, told: &Told, shown: &str) {
     let cut = world.fork();
     cut.reboot(Some(0));
+    cut.assert_whole(shown);
     match told {
         Told::All => {
             let (durable, told) = (cut.seen(), world.seen());

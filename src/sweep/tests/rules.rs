@@ -340,6 +340,48 @@ fn a_clock_that_went_back_prunes_nothing_early() {
     assert_eq!(live(&world), "2");
 }
 
+/// Its deploy dies in the check of 3: that is live, and nobody knows yet whether it is good.
+#[test]
+fn what_is_on_trial_supersedes_nothing_that_landed() {
+    let world = world(&["1"]);
+    world.hold().unwrap();
+    land(&world, &["2"]);
+    world.unhold().unwrap();
+    *locked(&world.in_check) = Some(Box::new(|world| world.disk.die_at(0)));
+    assert!(world.land("3").is_err());
+    world.reboot(None);
+    assert_eq!((live(&world).as_str(), world.state("3")), ("3", "trying"));
+    world.prune().unwrap();
+    assert_eq!(world.state("2"), "open");
+}
+
+/// 2 failed its check and stays live, for what was live before it is gone.
+#[test]
+fn nothing_is_passed_over_for_a_release_that_is_not_good() {
+    let world = world(&["1"]).keeping(1, LINGER);
+    world.disk.by_hand(|d| d.remove_tree("releases/1").unwrap());
+    world.fails("2");
+    assert_eq!(world.land("2").unwrap(), Came::Returned);
+    assert_eq!((live(&world).as_str(), world.state("2")), ("2", "bad"));
+    assert!(matches!(world.land("1.5").unwrap(), Came::Stays(_)));
+    assert!(world.stands("1.5"));
+}
+
+#[test]
+fn what_is_owed_and_what_is_dropped_is_so_after_a_power_cut() {
+    let world = world(&["1"]);
+    let process = world.process();
+    let mut site = process.site();
+    let owed = site.owe(&process.me().unwrap()).unwrap();
+    let cut = world.fork();
+    cut.reboot(Some(0));
+    assert_eq!(cut.site().owed().unwrap(), [owed]);
+    site.switching().unwrap().forget(&key("1")).unwrap();
+    let cut = world.fork();
+    cut.reboot(Some(0));
+    assert_eq!(cut.state("1"), "none");
+}
+
 #[test]
 fn prune_does_not_take_an_interrupted_deploy_for_a_release() {
     let world = world(&["1", "3"]);
