@@ -286,8 +286,8 @@ impl<'l> Drill<'l> {
         }
     }
 
-    /// What the command does when nothing happens to it: the system calls of its first thread from
-    /// where it opens the app's root.
+    /// What the command does when nothing happens to it: its system calls from where it opens the
+    /// app's root.
     pub(crate) fn rehearsed(&self) -> Vec<strace::Call> {
         self.again();
         let file = self.host.lab.path().join("calls");

@@ -57,7 +57,9 @@ fn every_command_dies_at_any_system_call() {
     for act in COMMANDS {
         let lab = drill::lab();
         let drill = Drill::new(&lab, act);
-        let calls = drill.rehearsed();
+        let mut calls = drill.rehearsed();
+        // Another thread's number would be met by the first one before.
+        calls.retain(|call| call.first);
         calls_of_all += calls.len();
         for _ in 0..each {
             let call = &calls[dice.below(calls.len() - 1)];

@@ -8,7 +8,7 @@ use crate::{
 use lab::{
     Kind, Lab, Torrent,
     mounts::{self, Mount},
-    site, skip,
+    site, skip, strace,
 };
 use std::{
     fs,
@@ -214,12 +214,32 @@ fn plain(kind: &str) -> Option<usize> {
     Some(lost)
 }
 
+/// A deploy of ours whose syncfs does nothing: that one call is what keeps the files. Returns whether
+/// the audit finds what is lost.
+fn without_syncfs(kind: &str) -> Option<bool> {
+    let lab = crate::drill::lab();
+    let mut machine = Machine::new(&lab, kind, &["1.0"])?;
+    let (torrent, payload) = packed(&lab, &site::small("2.0"), Kind::Tar, "shop-2.0");
+    machine.again();
+    let event = machine.host.event(&torrent, &payload);
+    let output = strace::injecting(&["syncfs:retval=0"], &event).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    machine.cut(|| {});
+    assert_eq!(machine.host.current("shop").as_deref(), Some("releases/2.0"), "{kind}");
+    let audit = machine.host.run(&["audit", "shop", "2.0"]);
+    machine.off();
+    Some(audit.code != 0)
+}
+
 fn cut(kind: &str) -> usize {
     if !lab::as_root() || std::env::var_os("SEEDSHIP_LAB_MOUNTS").is_none() {
         return 0;
     }
     let Some(lost) = plain(kind) else { return 0 };
     assert!(lost > 0, "{kind}: plain `tar` and `ln` lose nothing: this shows nothing");
+    if strace::unavailable().is_none() {
+        assert_eq!(without_syncfs(kind), Some(true), "{kind}: without its syncfs nothing is lost");
+    }
     each(kind)
 }
 
