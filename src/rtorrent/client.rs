@@ -17,7 +17,7 @@ use std::{
 };
 
 /// What is asked of a download, in the order in which [`read`] takes it.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "d.hash",
     "d.is_meta",
     "d.complete",
@@ -25,6 +25,7 @@ const FIELDS: [&str; 7] = [
     "d.directory",
     "d.tied_to_file",
     "d.timestamp.finished",
+    "d.message",
 ];
 
 /// The largest watch file that is looked into to learn whose it is.
@@ -148,17 +149,7 @@ impl Client {
             all.iter().any(|d| d.hash != hash && d.tied_to.as_deref() == Some(file))
                 || torrent_in(file).is_some_and(|found| found != hash)
         });
-        let mut calls = Vec::new();
-        if foreign {
-            calls.push(Request::new("d.tied_to_file.set").arg(hash.to_string()).arg(""));
-        }
-        calls.extend(
-            ["d.stop", "d.close", "d.erase"].map(|call| Request::new(call).arg(hash.to_string())),
-        );
-        unless_unknown(self.multicall(&calls)).map_err(|e| e.asking("d.erase"))?;
-        if self.download(hash)?.is_some() {
-            return Err(not_removed(hash, "it still has the download after `d.erase`"));
-        }
+        self.erase(hash, foreign)?;
         if let Some(left) = tied.filter(|file| !foreign && file.is_file()) {
             log::warn!(
                 "rtorrent could not delete {}: it will load it again when it is restarted",
@@ -173,8 +164,24 @@ impl Client {
         self.scgi.call(question)
     }
 
+    /// Takes a download out of rtorrent, with the watch file it is tied to unless it is untied first.
+    /// To be asked only while it is not checking the data.
+    pub(super) fn erase(&self, hash: InfoHash, untied: bool) -> Result<()> {
+        let of = |call| Request::new(call).arg(hash.to_string());
+        let mut calls = Vec::new();
+        if untied {
+            calls.push(of("d.tied_to_file.set").arg(""));
+        }
+        calls.extend(["d.stop", "d.close", "d.erase"].map(of));
+        unless_unknown(self.multicall(&calls)).map_err(|e| e.asking("d.erase"))?;
+        match self.download(hash)? {
+            None => Ok(()),
+            Some(_) => Err(not_removed(hash, "it still has the download after `d.erase`")),
+        }
+    }
+
     /// Several calls in one; the first fault is the fault of all.
-    fn multicall(&self, calls: &[Request<'_>]) -> Result<Vec<Answer>, Failure> {
+    pub(super) fn multicall(&self, calls: &[Request<'_>]) -> Result<Vec<Answer>, Failure> {
         match self.scgi.call(&Request::new_multicall(calls))? {
             Answer::List(results) if results.len() == calls.len() => {
                 results.into_iter().map(Answer::of_multicall).collect()
@@ -209,7 +216,7 @@ impl Client {
 /// A download from the answers to [`FIELDS`]; `None` for a magnet link, which to rtorrent is a
 /// download of its own, under the same hash and in the session directory.
 fn read(row: &[Answer]) -> Result<Option<Download>, Failure> {
-    let [hash, meta, complete, hashing, directory, tied_to, finished] = row else {
+    let [hash, meta, complete, hashing, directory, tied_to, finished, message] = row else {
         return Err(Failure::unexpected());
     };
     let number = |answer: &Answer| answer.integer().ok_or_else(Failure::unexpected);
@@ -221,10 +228,17 @@ fn read(row: &[Answer]) -> Result<Option<Download>, Failure> {
         hash: hash.ok_or_else(Failure::unexpected)?,
         complete: number(complete)? != 0,
         hashing: number(hashing)? != 0,
+        stuck: is_stuck(text(message)?),
         directory: path_of(text(directory)?),
         tied_to: Some(text(tied_to)?).filter(|path| !path.is_empty()).map(path_of),
         finished: Some(number(finished)?).filter(|time| *time > 0).map(Unix),
     }))
+}
+
+/// The message with which both lines of rtorrent leave a download that was complete before a restart
+/// and is not after it: "Download registered as completed, but hash check returned unfinished chunks."
+pub(super) fn is_stuck(message: &[u8]) -> bool {
+    message.starts_with(b"Download registered as completed")
 }
 
 pub(super) fn text(answer: &Answer) -> Result<&[u8], Failure> {
@@ -236,7 +250,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 }
 
 /// `None` where rtorrent does not know the info hash.
-fn unless_unknown<T>(told: Result<T, Failure>) -> Result<Option<T>, Failure> {
+pub(super) fn unless_unknown<T>(told: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match told {
         Err(Failure::Fault(fault)) if fault.is_unknown_download() => Ok(None),
         told => told.map(Some),
@@ -244,14 +258,14 @@ fn unless_unknown<T>(told: Result<T, Failure>) -> Result<Option<T>, Failure> {
 }
 
 /// For what cannot be done without the download.
-fn known<T>(told: Result<T, Failure>, hash: InfoHash, asked: &str) -> Result<T> {
+pub(super) fn known<T>(told: Result<T, Failure>, hash: InfoHash, asked: &str) -> Result<T> {
     unless_unknown(told).map_err(|e| e.asking(asked))?.ok_or_else(|| {
         Error::new(Exit::NotFound, "find", format!("{hash}"), "rtorrent does not have it")
             .hint("it was removed from rtorrent just now; load its .torrent again")
     })
 }
 
-fn not_removed(hash: InfoHash, cause: &str) -> Error {
+pub(super) fn not_removed(hash: InfoHash, cause: &str) -> Error {
     Error::new(Exit::Again, "remove", format!("{hash} from rtorrent"), cause)
         .hint("a later `seedship sweep` removes it")
 }

@@ -17,6 +17,9 @@ pub struct Download {
     pub complete: bool,
     /// rtorrent is checking the data.
     pub hashing: bool,
+    /// It was complete, was found damaged at a restart, and was stopped by rtorrent itself, which
+    /// neither fetches what is wrong nor can be told to: only loaded again it goes on.
+    pub stuck: bool,
     /// `d.directory`: the payload's own directory for a torrent of many files, the directory that
     /// holds the file for one. Prefer [`payload`](Self::payload).
     pub directory: PathBuf,
@@ -27,6 +30,11 @@ pub struct Download {
 }
 
 impl Download {
+    /// All of it is there, and not being checked.
+    pub fn is_whole(&self) -> bool {
+        self.complete && !self.hashing
+    }
+
     /// Where the payload lies: the file of a single-file torrent, the directory of any other.
     ///
     /// `d.directory` ends with the torrent's name if there are many files. Where that name is not
@@ -48,7 +56,7 @@ impl Download {
 
 /// `told` is what rtorrent makes of `name` in an answer: bytes outside of printable ASCII stand as
 /// they are, or as `?`, or as `%` and two digits; a carriage return may have become a line feed.
-fn is_image(told: &[u8], name: &[u8]) -> bool {
+pub(super) fn is_image(told: &[u8], name: &[u8]) -> bool {
     let mut rest = told;
     for byte in name {
         let percent = format!("%{byte:02X}");
@@ -80,6 +88,7 @@ mod tests {
             hash: InfoHash::new([1; 20]),
             complete: true,
             hashing: false,
+            stuck: false,
             directory: directory.into(),
             tied_to: None,
             finished: None,

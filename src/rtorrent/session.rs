@@ -5,7 +5,7 @@
 //! (`d.save_full_session`), and **not** when a download finishes. So a download may be further on
 //! than its file says. rtorrent writes these files elsewhere and renames: what is read is whole.
 
-use super::Download;
+use super::{Belongings, Download};
 use crate::{
     bounded::{self, Unread},
     error::{Context, Error, Exit, Result, quoted},
@@ -56,6 +56,12 @@ pub fn downloads(session: &Path) -> Result<Vec<Download>> {
     Ok(found)
 }
 
+/// What rtorrent had saved of a download beside its data, byte for byte; `None` if it cannot be read.
+pub(super) fn belongings(session: &Path, hash: InfoHash) -> Option<Belongings> {
+    let state = bounded(&session.join(format!("{hash}.torrent.rtorrent")), STATE_MAX).ok()??;
+    Belongings::parse(&state)
+}
+
 /// The info hash in the name `<HASH>.torrent.rtorrent`.
 fn state_of(name: &OsStr) -> Option<InfoHash> {
     InfoHash::parse(name.to_str()?.strip_suffix(".torrent.rtorrent")?)
@@ -82,6 +88,8 @@ fn download(hash: InfoHash, state: &[u8]) -> Result<Download, &'static str> {
         hash,
         complete: number(b"complete") != 0,
         hashing: number(b"hashing") != 0,
+        // It does not say.
+        stuck: false,
         directory,
         tied_to: path(b"tied_to_file"),
         finished: Some(number(b"timestamp.finished")).filter(|t| *t > 0).map(Unix),
@@ -154,6 +162,7 @@ mod tests {
             hash: HASH,
             complete: true,
             hashing: false,
+            stuck: false,
             directory: OsStr::from_bytes(b"/a/b\xff\n").into(),
             tied_to: None,
             finished: Some(Unix(9)),
