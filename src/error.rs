@@ -71,6 +71,10 @@ pub enum Lasts {
     Final,
     /// `waiting`: the machine, an operator or a peer can cure it; tried again with back-off.
     Passing,
+    /// The same, and the download itself is at fault: rtorrent is made to fetch again what is wrong.
+    Damaged,
+    /// The same, and it is written down that rtorrent is made to do so.
+    Healing,
     /// No record: neither the app nor the hash is proven.
     Unrecorded,
     /// The record and the history have it from an earlier try.
@@ -161,6 +165,20 @@ impl Error {
     #[must_use]
     pub fn known(mut self) -> Self {
         self.lasts = Lasts::Known;
+        self
+    }
+
+    /// Bytes of the download are wrong or missing: a peer can cure it.
+    #[must_use]
+    pub fn damaged(mut self) -> Self {
+        self.lasts = Lasts::Damaged;
+        self
+    }
+
+    /// The download is being healed from now on.
+    #[must_use]
+    pub fn healing(mut self) -> Self {
+        self.lasts = Lasts::Healing;
         self
     }
 

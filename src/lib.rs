@@ -29,6 +29,7 @@ pub mod report;
 // stories
 pub mod settle;
 pub mod tidy;
+pub mod heal;
 pub mod deploy;
 pub mod operate;
 pub mod sweep;

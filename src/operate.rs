@@ -261,7 +261,8 @@ fn is_asked_for(record: &Record) -> bool {
 /// Passed over unread, and now wanted: it waits for the next sweep, and is not passed over again.
 fn asked_for(unread: Record, who: &Operator) -> Record {
     let reason = format!("{} asked for it: the next sweep lands it", who.name);
-    let wait = Wait { not_before: who.now, tries: 0, exit: Exit::Again.code(), reason };
+    let wait =
+        Wait { not_before: who.now, tries: 0, exit: Exit::Again.code(), reason, healing: false };
     Record { asked: true, ..unread.now(State::Waiting(wait), who.now) }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     deploy::{self, Env, Identified, Job, Lander, Outcome, Source, Subject},
     disk::{Disk, Kernel},
     error::{Error, Exit, Result, one_line},
+    heal::{self, Tended},
     process,
     prune::{self, Keep},
     release::{Record, State, Unix},
@@ -17,6 +18,7 @@ use crate::{
     tidy::{self, Seeding},
 };
 use log::{debug, info, warn};
+use metainfo::InfoHash;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
@@ -143,8 +145,7 @@ fn skipped(config: &Config) -> Vec<Skipped> {
 pub fn sweep(config: &Config, rtorrent: &Client, env: &Env) -> Swept {
     let mut swept = Swept::default();
     let (downloads, reachable) = downloads(config, rtorrent, &mut swept);
-    let complete: Vec<&Download> = downloads.iter().filter(|d| d.complete && !d.hashing).collect();
-    let mut jobs = jobs(config, &complete, env);
+    let mut jobs = jobs(config, &ripe(&downloads), env);
     for app in config.apps.iter().filter(|app| is_ours(app)) {
         let jobs = jobs.remove(&app.name).unwrap_or_default();
         let rtorrent = reachable.then_some(rtorrent);
@@ -171,16 +172,16 @@ pub fn sweep(config: &Config, rtorrent: &Client, env: &Env) -> Swept {
 pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<String>> {
     let mut swept = Swept::default();
     let (downloads, _) = downloads(config, rtorrent, &mut swept);
-    let complete: Vec<&Download> = downloads.iter().filter(|d| d.complete && !d.hashing).collect();
-    let mut jobs = jobs(config, &complete, env);
+    let mut jobs = jobs(config, &ripe(&downloads), env);
     let mut lines = Vec::new();
     for app in config.apps.iter().filter(|app| is_ours(app)) {
         let site = open(app)?;
         let seen = site.look()?;
+        let foreseen = healing(&site, &seen, &mut lines, app)?;
         if deploy::is_unfinished(&site, &seen)? {
             lines.push(format!("{}: would finish what an interrupted run left", app.name));
         }
-        for due in due(&seen, app, jobs.remove(&app.name).unwrap_or_default(), env.now) {
+        for due in due(&seen, app, jobs.remove(&app.name).unwrap_or_default(), &foreseen, env.now) {
             lines.push(due.foresee(app, env.now));
         }
         for record in prune::dispensable(&seen, &Keep::of(app), env.now) {
@@ -188,6 +189,23 @@ pub fn foresee(config: &Config, rtorrent: &Client, env: &Env) -> Result<Vec<Stri
         }
     }
     Ok(lines)
+}
+
+/// The downloads that are being healed, as far as the disk tells; each has a line of its own.
+fn healing(
+    site: &Site<Kernel>,
+    seen: &Seen,
+    lines: &mut Vec<String>,
+    app: &App,
+) -> Result<BTreeMap<InfoHash, Tended>> {
+    let mut found = BTreeMap::new();
+    for record in seen.records.iter().filter(|record| record.healing().is_some()) {
+        let Some(hash) = record.key.info_hash() else { continue };
+        let (app, version, tries) = (&app.name, &record.version, heal::tries(record));
+        lines.push(format!("{app} {version}: its download is being healed, {tries}"));
+        found.insert(hash, heal::look(site.disk(), record)?);
+    }
+    Ok(found)
 }
 
 /// The app's site, with the mode that its directories get.
@@ -225,6 +243,12 @@ fn downloads(config: &Config, rtorrent: &Client, swept: &mut Swept) -> (Vec<Down
             (Vec::new(), false)
         }
     }
+}
+
+/// The downloads that are to be read: whole ones, and those that rtorrent gave up at a restart, of
+/// which reading tells what is to be healed.
+fn ripe(downloads: &[Download]) -> Vec<&Download> {
+    downloads.iter().filter(|download| download.is_whole() || download.stuck).collect()
 }
 
 /// A download that is a release of some app, and where it lies.
@@ -276,13 +300,19 @@ fn sweep_app<D: Disk>(
     swept: &mut Swept,
 ) -> Result<()> {
     recover(site, app, rtorrent, lander, env, swept)?;
+    let tended = tend(site, app, rtorrent, lander, env, swept)?;
     let mut switched = false;
-    for due in due(&site.look()?, app, found, env.now) {
+    for due in due(&site.look()?, app, found, &tended, env.now) {
         // Newest first: what landed earlier is older than what is live now, and was told of then.
         if switched && matches!(due, Due::Activate(_)) {
             continue;
         }
+        let hash = due.rank().key.info_hash();
         let (name, done) = due.carry_out(site, app, rtorrent, lander, env);
+        let healed = hash.map(|hash| deploy::heal(site, app, hash, rtorrent, lander, env));
+        if let Some(Err(error)) = healed {
+            swept.failed.push(Failed::new(name.as_str(), &error));
+        }
         match done {
             Ok(outcome) => {
                 switched |= matches!(outcome, Outcome::Live { .. } | Outcome::Returned { .. });
@@ -296,6 +326,26 @@ fn sweep_app<D: Disk>(
     let seeding = rtorrent.map(|client| Seeding { client, session: &env.session });
     tidy::tidy(&mut by, app, seeding, env.now, env.random);
     Ok(())
+}
+
+/// Goes on with every heal, and says how the downloads are.
+fn tend<D: Disk>(
+    site: &mut Site<D>,
+    app: &App,
+    rtorrent: Option<&Client>,
+    crew: &impl Crew,
+    env: &Env,
+    swept: &mut Swept,
+) -> Result<BTreeMap<InfoHash, Tended>> {
+    let mut tended = BTreeMap::new();
+    for hash in heal::all(site.disk(), &site.look()?)? {
+        let after = deploy::heal(site, app, hash, rtorrent, crew, env).unwrap_or_else(|error| {
+            swept.failed.push(Failed::new(&app.name, &error));
+            Tended::Underway
+        });
+        tended.insert(hash, after);
+    }
+    Ok(tended)
 }
 
 /// Finishes what a killed run left; somebody else's running deploy is left alone.
@@ -371,8 +421,14 @@ impl Due<'_> {
 
 /// What there is to do now, newest first. Of the landed releases that may go live only the newest
 /// does: it is above the others then.
-fn due<'c>(seen: &Seen, app: &App, found: Vec<Found<'c>>, now: Unix) -> Vec<Due<'c>> {
-    let land = found.into_iter().filter(|found| is_due(seen, found, now)).map(Due::Land);
+fn due<'c>(
+    seen: &Seen,
+    app: &App,
+    found: Vec<Found<'c>>,
+    tended: &BTreeMap<InfoHash, Tended>,
+    now: Unix,
+) -> Vec<Due<'c>> {
+    let land = found.into_iter().filter(|found| is_due(seen, found, tended, now)).map(Due::Land);
     let rules = Rules::of(app);
     let goes_live = |r: &&Record| {
         seen.stands(&r.version)
@@ -387,9 +443,10 @@ fn due<'c>(seen: &Seen, app: &App, found: Vec<Found<'c>>, now: Unix) -> Vec<Due<
 }
 
 /// Whether a download is to be landed now.
-fn is_due(seen: &Seen, found: &Found<'_>, now: Unix) -> bool {
+fn is_due(seen: &Seen, found: &Found<'_>, tended: &BTreeMap<InfoHash, Tended>, now: Unix) -> bool {
     let Some(record) = seen.record(&found.job.key()) else { return true };
     match &record.state {
+        State::Waiting(wait) if wait.healing => tended.get(&found.job.hash) == Some(&Tended::Whole),
         State::Waiting(wait) => wait.is_due(now),
         State::Refused { digest, .. } => *digest != found.job.app.digest,
         State::Open => !seen.stands(&record.version),

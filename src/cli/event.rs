@@ -100,7 +100,11 @@ pub(super) fn finished(
         false => Err(incomplete(hash)),
     };
     let subject = Subject::from(&*job);
-    match deploy::tell(&subject, outcome, rtorrent, &env) {
+    let told = deploy::tell(&subject, outcome, rtorrent, &env);
+    if let Some(rtorrent) = rtorrent {
+        deploy::heal_after(&job, rtorrent, &env);
+    }
+    match told {
         Ok(done) => {
             let message = deploy::sentence(&subject, &done);
             let outcome = json!({"outcome": done.word(), "exit": done.exit(), "message": message});

@@ -6,6 +6,7 @@
 
 mod fill;
 mod foresee;
+mod heal;
 mod identify;
 mod land;
 mod outcome;
@@ -16,6 +17,7 @@ mod tell;
 mod turn;
 
 pub use foresee::{Would, foresee, is_unfinished};
+pub use heal::heal;
 pub use identify::{Identified, Job, identify};
 pub use land::{Filled, Lander};
 pub use outcome::{Outcome, Took};
@@ -105,6 +107,17 @@ pub fn deploy_into<D: Disk>(
         tidy::tidy(&mut by, job.app, seeding, env.now, env.random);
     }
     Ok(outcome)
+}
+
+/// After a deploy that came by an event: [`heal()`]. What fails is told, and changes nothing about
+/// what the deploy came to.
+pub fn heal_after(job: &Job<'_>, rtorrent: &Client, env: &Env) {
+    let crew = Commands::of(job.app, env.command);
+    let ours = process::owner_of(&job.app.root)
+        .and_then(|owner| process::require_owner(&owner, &job.app.name));
+    if let Ok(mut site) = ours.and_then(|()| open(job)) {
+        let _ = heal(&mut site, job.app, job.hash, Some(rtorrent), &crew, env);
+    }
 }
 
 /// A trial that an earlier run began, and how this one ended it.

@@ -160,6 +160,7 @@ fn show(job: &Subject<'_>, outcome: &Result<Outcome>, rtorrent: &Client, now: Un
     let state = match outcome {
         Ok(Outcome::Already(State::Good)) => return,
         Ok(done) => done.word().to_owned(),
+        Err(error) if error.lasts == Lasts::Healing => "healing".to_owned(),
         Err(error) => format!("failed ({})", error.exit.code()),
     };
     let Some(hash) = job.hash else { return };
@@ -180,6 +181,9 @@ fn entry(job: &Subject<'_>, outcome: &Result<Outcome>, env: &Env) -> Option<Entr
         Ok(Outcome::Already(_)) => return None,
         Err(error) if error.lasts == Lasts::Known => return None,
         Ok(done) => (done.word(), from_of(done), note_of(done)),
+        Err(error @ Error { lasts: Lasts::Healing, hint: Some(hint), .. }) => {
+            ("healing", None, Some(format!("{error}; {hint}")))
+        }
         Err(error) => ("failed", None, Some(error.to_string())),
     };
     Some(Entry {

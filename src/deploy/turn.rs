@@ -2,10 +2,12 @@
 
 use super::{Env, Job, Lander, Outcome, Source, Took, decided, land, remember};
 use crate::{
+    checkpoint,
     choose::{self, Decision, Rules, Stay},
     config::App,
     disk::Disk,
     error::{Error, Exit, Result, quoted},
+    heal,
     release::{Record, State, Version},
     settle::{self, Crew, Debt},
     store::{Both, CURRENT, Current, Deploying, Seen},
@@ -33,16 +35,26 @@ impl<D: Disk, L: Lander<D>> Turn<'_, '_, D, L> {
         if let Some(done) = decided(job, known.as_ref())? {
             return Ok(done);
         }
-        let mut committed = false;
-        let deployed = self.land(job, source, &mut committed);
-        if let (Err(error), false) = (&deployed, committed) {
-            remember::failure(self.by, job, known.as_ref(), error, self.env.now);
-            // The stage is gone; the manifests that were begun beside it go here.
-            if let Err(e) = self.by.remove_leftovers() {
-                log::warn!("{e}; the next deploy or sweep removes it");
-            }
+        if let (Some(known), Some(rtorrent)) = (&known, source.rtorrent) {
+            let is_whole = || Ok(rtorrent.download(job.hash)?.is_some_and(|d| d.is_whole()));
+            heal::leave_alone(self.by.site().disk(), known, &self.app.name, is_whole)?;
         }
-        deployed
+        let mut committed = false;
+        self.land(job, source, &mut committed).map_err(|error| match committed {
+            true => error,
+            false => self.failed(job, known.as_ref(), error, source.rtorrent.is_some()),
+        })
+    }
+
+    /// Nothing was committed: writes down why, and takes away what is left.
+    fn failed(&self, job: &Job<'_>, known: Option<&Record>, error: Error, in_reach: bool) -> Error {
+        let error = remember::failure(self.by, job, known, error, in_reach, self.env.now);
+        checkpoint::reach("failure-recorded");
+        // The stage is gone; the manifests that were begun beside it go here.
+        if let Err(e) = self.by.remove_leftovers() {
+            log::warn!("{e}; the next deploy or sweep removes it");
+        }
+        error
     }
 
     /// From the payload to the verdict; `committed` says whether a failure was before the commit.
@@ -56,8 +68,11 @@ impl<D: Disk, L: Lander<D>> Turn<'_, '_, D, L> {
             *committed = true;
             return self.switch(&landed);
         }
-        let asked = self.by.record(job.hash)?.is_some_and(|known| known.asked);
-        let candidate = Record { asked, ..job.candidate(self.env.now)? };
+        let candidate = job.candidate(self.env.now)?;
+        let candidate = match self.by.record(job.hash)? {
+            Some(Record { asked, heals, .. }) => Record { asked, heals, ..candidate },
+            None => candidate,
+        };
         if passed_over(self.by, job, &candidate, self.env)? {
             return Ok(Outcome::Superseded);
         }

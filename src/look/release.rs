@@ -4,6 +4,7 @@
 use super::{Landing, View, maybe_rfc3339};
 use crate::{
     choose::{self, Decision},
+    heal,
     release::{Key, Record, State, Target, Unix, Version, debian_order},
 };
 use anstyle::{AnsiColor, Style};
@@ -254,7 +255,14 @@ impl Release {
                     true => "for the next sweep".to_owned(),
                     false => format!("until {}", wait.not_before),
                 };
-                self.is(Case::Waiting, format!("{when}: {}", wait.reason));
+                let healed = match (wait.healing, record.heals) {
+                    (true, _) => format!("being healed, {}: ", heal::tries(record)),
+                    (false, heals) if heals >= heal::TRIES => {
+                        format!("not healed by {heals} tries: ")
+                    }
+                    _ => String::new(),
+                };
+                self.is(Case::Waiting, format!("{when}: {healed}{}", wait.reason));
                 (self.not_before, self.tries) = (Some(wait.not_before), Some(wait.tries));
                 self.exit = Some(wait.exit);
             }

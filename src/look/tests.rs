@@ -131,7 +131,13 @@ fn refused(digest: &str) -> State {
 
 fn waiting(not_before: i64) -> State {
     let reason = "no space".to_owned();
-    State::Waiting(Wait { not_before: Unix(not_before), tries: 3, exit: 74, reason })
+    State::Waiting(Wait {
+        not_before: Unix(not_before),
+        tries: 3,
+        exit: 74,
+        reason,
+        healing: false,
+    })
 }
 
 fn bad() -> State {

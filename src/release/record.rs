@@ -121,6 +121,9 @@ pub struct Wait {
     pub exit: u8,
     /// Why it waits, one line.
     pub reason: String,
+    /// rtorrent is made to fetch again what is wrong with the download.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub healing: bool,
 }
 
 impl Wait {
@@ -197,6 +200,8 @@ pub struct Record {
     pub landed: bool,
     /// An operator named it: it lands, and stays, although something newer is live.
     pub asked: bool,
+    /// How often rtorrent was made to fetch again what was wrong with the download.
+    pub heals: u32,
     /// Counts activations in the app; given when it is activated.
     pub number: Option<u64>,
     /// What was current before it; rollback goes along this.
@@ -233,6 +238,8 @@ struct Written {
     landed: bool,
     #[serde(default)]
     asked: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    heals: u32,
     number: Option<u64>,
     from: Option<Target>,
     left: Option<Unix>,
@@ -246,6 +253,11 @@ struct Written {
     signer: Option<String>,
     facts: Option<String>,
     leave: Option<Mark>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Only the first thing to know of a record file.
@@ -264,6 +276,7 @@ impl Record {
             at,
             landed: false,
             asked: false,
+            heals: 0,
             number: None,
             from: None,
             left: None,
@@ -286,6 +299,14 @@ impl Record {
         }
         self.state = state;
         self
+    }
+
+    /// What it waits for, while its download is being healed.
+    pub fn healing(&self) -> Option<&Wait> {
+        match &self.state {
+            State::Waiting(wait) if wait.healing => Some(wait),
+            _ => None,
+        }
     }
 
     /// What `current` names when this release is live.
@@ -313,6 +334,7 @@ impl Record {
             at: r.at,
             landed: r.landed,
             asked: r.asked,
+            heals: r.heals,
             number: r.number,
             from: r.from,
             left: r.left,
@@ -357,6 +379,7 @@ impl Record {
             at: w.at,
             landed: w.landed,
             asked: w.asked,
+            heals: w.heals,
             number: w.number,
             from: w.from,
             left: w.left,
@@ -388,6 +411,7 @@ mod tests {
     fn sample(state: State) -> Record {
         let key = Key::Torrent(InfoHash::new([0xab; 20]));
         Record {
+            heals: 2,
             number: Some(3),
             from: Some(Target::Nothing),
             leave: Some(Mark {
@@ -408,6 +432,7 @@ mod tests {
             tries: 1,
             exit: 75,
             reason: String::new(),
+            healing: false,
         };
         let (now, hour, year) = (Unix(1_800_000_000), 3600, 365 * 24 * 3600);
         let due = |ahead: i64| until(now.0 + ahead).is_due(now);
@@ -419,7 +444,13 @@ mod tests {
 
     #[test]
     fn every_state_comes_back_from_disk() {
-        let wait = Wait { not_before: Unix(4), tries: 2, exit: 74, reason: "no space".into() };
+        let wait = Wait {
+            not_before: Unix(4),
+            tries: 2,
+            exit: 74,
+            reason: "no space".into(),
+            healing: true,
+        };
         let refused = State::Refused { exit: 65, reason: "a\nb".into(), digest: "d".into() };
         for state in [
             State::Open,

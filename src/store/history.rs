@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Entry {
     /// When.
     pub at: Unix,
-    /// What: `live`, `landed`, `superseded`, `failed`, `pruned`, `rollback`, `activate`, `hold` …
+    /// What: `live`, `landed`, `superseded`, `healing`, `failed`, `pruned`, `rollback`, `activate`, `hold` …
     pub event: String,
     /// The release it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]

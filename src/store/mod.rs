@@ -96,7 +96,7 @@ impl<D: Disk> Site<D> {
 
 /// Writes a file so that a crash leaves the old content or the new: temporary name, fsync,
 /// rename, fsync of the directory.
-fn write_durably<D: Disk>(disk: &D, directory: &str, name: &str, content: &[u8]) -> Result<()> {
+pub fn write_durably<D: Disk>(disk: &D, directory: &str, name: &str, content: &[u8]) -> Result<()> {
     let temporary = format!("{directory}/{TEMPORARY}{name}");
     disk.write(&temporary, content)?;
     checkpoint::reach("file-written");

@@ -251,7 +251,14 @@ impl<'t> Files<'t> {
             Fault::End => "its files end before its pieces do".to_owned(),
             Fault::Failed(verb, errno) => return Error::io(verb, self.path(file), &errno.into()),
         };
-        damaged(self.shown(file), cause)
+        let error = damaged(self.shown(file), cause);
+        match fault {
+            // rtorrent would write through it, or not at all.
+            Fault::NotRegular(_) | Fault::Blocked => error
+                .hint("let rtorrent check its hash (Ctrl-R) when what is there is moved away")
+                .passing(),
+            _ => error,
+        }
     }
 
     fn path(&self, file: &Listed) -> PathBuf {

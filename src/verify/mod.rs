@@ -104,10 +104,11 @@ fn hashes(torrent: &Metainfo) -> Result<Hashes<'_>> {
     Ok(Hashes::of(torrent, version_2))
 }
 
-/// The payload is not what the torrent says: a peer can cure it, so it is tried again.
+/// The payload is not what the torrent says: a peer can cure it, so it is fetched again.
 fn damaged(thing: impl std::fmt::Display, cause: impl std::fmt::Display) -> Error {
     Error::new(Exit::Again, "verify", thing, cause)
-        .hint("let rtorrent check its hash (Ctrl-R) and fetch it again; then a sweep lands it")
+        .hint("let rtorrent check its hash (Ctrl-R) and fetch it again: seedship has that done by itself only where rtorrent's socket answers")
+        .damaged()
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn a_wrong_piece_is_told_as_that_piece() {
     bytes[(13 << 20) + 5] ^= 1;
     fs::write(dir.path().join("a"), &bytes).unwrap();
     let e = read_all(Payload::open(&torrent, dir.path()).unwrap()).unwrap_err();
-    assert_eq!((e.exit, e.lasts), (Exit::Again, crate::error::Lasts::Passing));
+    assert_eq!((e.exit, e.lasts), (Exit::Again, crate::error::Lasts::Damaged));
     assert_eq!(
         e.to_string(),
         "could not verify `a`: piece 13 of 20, which holds bytes of `a`, is not what the torrent says"

@@ -30,6 +30,7 @@ const TURNS: Catch = Catch::By("test(/^sweep::tests::interleave::(two|one_dies|a
 const POWER: Catch = Catch::By("test(/^sweep::tests::interleave::the_power/)");
 const KERNEL: Catch = Catch::By("test(/^disk::kernel/)");
 const STORE: Catch = Catch::By("test(/^store::/)");
+const HEAL: Catch = Catch::By("test(/^heal::tests/)");
 
 #[rustfmt::skip]
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -204,4 +205,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant { name: "a stage is open to everybody", file: "src/store/stage.rs",
         takes: "disk.make_dir(&name, 0o700)?", gives: "disk.make_dir(&name, 0o755)?",
         breaks: "a stage is closed to others until it is complete", caught: STORE },
+    // --- heals ---
+    Mutant { name: "a heal keeps nothing", file: "src/heal/mod.rs",
+        takes: "        kept.begin(self.site.disk(), &stock.torrent)?;\n", gives: "        let _ = &stock.torrent;\n",
+        breaks: "all that a heal must put back is on the disk before rtorrent lets go of it", caught: HEAL },
+    Mutant { name: "what a heal keeps is not synced", file: "src/heal/kept.rs",
+        takes: "            disk.fsync(above)?;\n", gives: "            let _ = above;\n",
+        breaks: "what a heal keeps is durable", caught: HEAL },
+    Mutant { name: "whatever rtorrent has was loaded again", file: "src/heal/mod.rs",
+        takes: "is_some_and(|s| s.mark.as_deref() == Some(&kept.mark))", gives: "is_some()",
+        breaks: "what was loaded again is known from what was there before", caught: HEAL },
+    Mutant { name: "a heal starts what the disk does not know of", file: "src/heal/mod.rs",
+        takes: "        kept.step = Step::Loaded;\n        kept.write(self.site.disk())?;\n", gives: "        let _ = &mut kept;\n",
+        breaks: "the disk says that a download was loaded again before its event can come", caught: HEAL },
+    Mutant { name: "two heal one download", file: "src/heal/mod.rs",
+        takes: "    let Some(_alone) = site.disk().lock(LOCK, healer.wait)? else { return Ok(Tended::Underway) };\n", gives: "    let _ = (LOCK, healer.wait);\n",
+        breaks: "one process alone heals", caught: HEAL },
 ];

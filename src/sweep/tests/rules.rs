@@ -247,7 +247,8 @@ fn a_directory_removed_by_hand_is_no_target_and_no_loss() {
 #[test]
 fn what_cannot_be_activated_says_why() {
     let world = world(&["1"]);
-    let wait = Wait { not_before: Unix(9), tries: 1, exit: 74, reason: "no space".into() };
+    let wait =
+        Wait { not_before: Unix(9), tries: 1, exit: 74, reason: "no space".into(), healing: false };
     let refused = State::Refused { exit: 65, reason: "a bomb".into(), digest: "d".into() };
     for (name, state, said) in [
         ("2", State::Waiting(wait), "no space"),
