@@ -23,7 +23,11 @@ The line of rtorrent.rc, in the background, for it asks rtorrent back:
   method.set_key = event.download.finished, zz_seedship, \\
     ((execute.nothrow.bg, /usr/bin/seedship, finished, ((d.hash))))
 
-It never changes the download, never follows a path out of the release, and never lets a byte be \
+A damaged download (a wrong piece, a short or missing file) is healed: rtorrent lets go of it and \
+loads it again, with everything that it had, fetches only what is wrong, and its event comes again. \
+At most three times, and only where rtorrent's socket answers.
+
+It never writes to the download itself, never follows a path out of the release, and never lets a byte be \
 parsed that was not verified. An event that comes twice does nothing the second time; that of a refused release ends with the \
 same code again. What it came to it says in one line. While \
 another release of the app is being deployed it waits, up to `lock_wait` of the configuration. \
@@ -71,8 +75,8 @@ works as the owner of the app's root. What it came to is one line of syslog, and
         tells: "\
 Brings every app to where its downloads say it should be. It resumes what an interrupted deploy \
 left; lands complete downloads whose event was lost, and those that wait, once their time has \
-come; lets the newest landed release go live where nothing forbids it; prunes; removes the \
-downloads of pruned releases. Without rtorrent it reads the session directory.
+come; lets the newest landed release go live where nothing forbids it; goes on with the \
+healing of damaged downloads; prunes; removes the downloads of pruned releases. Without rtorrent it reads the session directory.
 
 Run it by a timer, every ten minutes, as the user who owns the roots or as root, which works as \
 each owner in turn. Apps of other users are passed over and named. The shipped rtorrent.rc.example \
@@ -87,7 +91,7 @@ operator decided. What still waits and was told before is no failure.",
             (Unreachable, "neither rtorrent nor its session directory could be read"),
             (NotOurs, "the first failure: `current` was not made by seedship"),
             (Io, "the first failure: the disk failed or is full"),
-            (Again, "the first failure: a payload is damaged or still changing"),
+            (Again, "the first failure: a payload is damaged, still changing, or could not be healed"),
             (
                 Permission,
                 "the first failure: no right signature, or no right to write; or every app is \
