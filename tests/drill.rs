@@ -16,6 +16,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// One command, and what is there before it.
@@ -97,7 +98,13 @@ pub(crate) const SWEEP: Act = Act { name: "sweep", typed: &["sweep"], ..DEPLOY }
 /// A sweep finds what a killed deploy left.
 pub(crate) const RECOVERY: Act = Act {
     name: "recovery",
-    first: |drill| drill.host.parked(drill.event("3.0"), "link-made").kill(),
+    first: |drill| {
+        drill.host.parked(drill.event("3.0"), "link-made").kill();
+        // When it left what is live is written down anew, once that was another second.
+        let second = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let then = second();
+        lab::await_for("another second", || second() > then).unwrap();
+    },
     typed: &["sweep"],
     ..DEPLOY
 };

@@ -72,7 +72,7 @@ fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for path in entries {
         let stem = path.file_stem().unwrap().to_str().unwrap();
         // The disk in memory is compiled for tests.
-        let for_tests = stem == "tests" || path.ends_with("disk/memory.rs");
+        let for_tests = stem == "tests" || path.ends_with("disk/memory");
         match (path.is_dir(), for_tests) {
             (_, true) => {}
             (true, false) => rust_files(&path, found),

@@ -72,8 +72,10 @@ impl Mount {
 
     /// The same, with other options from now on.
     pub fn remount(&self, options: &str) -> Result<()> {
-        run(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0))
-            .map(drop)
+        // With a source named, nothing is added to the options: not the owner either, whose number
+        // is another one in a user namespace.
+        let options = format!("remount,{options}");
+        run(Command::new("mount").args(["-o", &options, "none"]).arg(&self.0)).map(drop)
     }
 
     /// Unmounts it in good order.
