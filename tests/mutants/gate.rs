@@ -64,13 +64,13 @@ struct Copy {
 impl Copy {
     fn of(place: &Path) -> Self {
         let copy = Self { sources: place.join("sources"), target: place.join("target") };
-        let (ours, target) = (lab::workspace(), copy.target.join("debug"));
+        let target = copy.target.join("debug");
         fs::create_dir_all(&copy.sources).unwrap();
         fs::create_dir_all(&target).unwrap();
-        for entry in fs::read_dir(&ours).unwrap() {
+        for entry in fs::read_dir(lab::workspace()).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if !["target", ".git", ".lab", "fuzz"].contains(&name.as_str()) {
-                clone(&ours.join(&name), &copy.sources);
+                clone(&lab::workspace().join(&name), &copy.sources);
             }
         }
         let built = std::env::current_exe().unwrap();
@@ -117,7 +117,16 @@ impl Copy {
             Command::new(lab::workspace().join("scripts/tool")).arg("cargo-nextest").output();
         let nextest = String::from_utf8(nextest.unwrap().stdout).unwrap();
         let ran = Command::new(nextest.trim())
-            .args(["nextest", "run", "--package", "seedship", "--lib", "--fail-fast"])
+            .args([
+                "nextest",
+                "run",
+                "--profile",
+                "mutants",
+                "--package",
+                "seedship",
+                "--lib",
+                "--fail-fast",
+            ])
             .args(["--features", "seedship/checkpoints", "--offline", "--no-tests", "pass"])
             .args(["--status-level", "fail", "--color", "never", "-E", tests])
             .current_dir(&self.sources)

@@ -168,8 +168,8 @@ impl Storage {
         };
         let without = |start: usize| {
             let mut lost = BTreeSet::from([start]);
-            for at in start + 1..needs.len() {
-                if !needs[at].is_disjoint(&lost) {
+            for (at, needed) in needs.iter().enumerate().skip(start + 1) {
+                if !needed.is_disjoint(&lost) {
                     lost.insert(at);
                 }
             }

@@ -137,7 +137,7 @@ pub(super) fn job<'a>(app: &'a App, text: &str, bytes: u8) -> Job<'a> {
 impl Lander<Memory> for Process<'_> {
     type Payload<'j> = ();
 
-    fn open<'j>(&self, _: &Memory, _: &Seen, _: &'j Job<'_>, _: &Path) -> Result<()> {
+    fn open(&self, _: &Memory, _: &Seen, _: &Job<'_>, _: &Path) -> Result<()> {
         Ok(())
     }
 

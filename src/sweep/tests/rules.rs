@@ -383,6 +383,29 @@ fn what_is_owed_and_what_is_dropped_is_so_after_a_power_cut() {
     assert_eq!(cut.state("1"), "none");
 }
 
+/// Its answer is exit 0, and that means durable, whoever wrote the record.
+#[test]
+fn what_an_event_answers_by_a_killed_deploys_record_lasts() {
+    let begin = world(&["1"]);
+    let mut answered = 0;
+    for step in 0.. {
+        let world = begin.fork();
+        world.disk.die_at(step);
+        let _ = world.land("2");
+        if !world.disk.is_dead() {
+            break;
+        }
+        world.reboot(None);
+        if world.land("2").unwrap() == Came::Already {
+            answered += 1;
+            let told = world.record("2");
+            world.reboot(Some(0));
+            assert_eq!(world.record("2"), told, "step {step}");
+        }
+    }
+    assert!(answered > 3);
+}
+
 #[test]
 fn prune_does_not_take_an_interrupted_deploy_for_a_release() {
     let world = world(&["1", "3"]);

@@ -1,5 +1,6 @@
 //! No name that matters is left to chance: whatever the journal of a file system would do by itself,
-//! each directory in which a name changed is synced before success is told.
+//! each directory in which a name changed is synced before success is told, and each that a switch or
+//! a commit changed before a record tells of it.
 
 use crate::disk::memory::{Effect, Memory, Step, Storage, Turns};
 use std::{
@@ -9,7 +10,17 @@ use std::{
 
 /// Lets everybody go on, and keeps the names that were changed and not synced.
 #[derive(Default)]
-struct Unsynced(Mutex<BTreeSet<(String, String)>>);
+struct Unsynced(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Each with its directory.
+    left: BTreeSet<(String, String)>,
+    /// Those of them that were switched or committed.
+    moved: BTreeSet<(String, String)>,
+    /// Those that a record told of before they were synced.
+    told: BTreeSet<(String, String)>,
+}
 
 /// Runs a command; returns each directory and the name in it that was not synced after its change.
 pub(super) fn unsynced(disk: &Memory, command: impl FnOnce()) -> Vec<(String, String)> {
@@ -18,8 +29,8 @@ pub(super) fn unsynced(disk: &Memory, command: impl FnOnce()) -> Vec<(String, St
     disk.take_turns(Some(turns));
     command();
     disk.take_turns(None);
-    let left = watch.0.lock().unwrap_or_else(PoisonError::into_inner);
-    left.iter().cloned().collect()
+    let state = watch.0.lock().unwrap_or_else(PoisonError::into_inner);
+    state.left.union(&state.told).cloned().collect()
 }
 
 /// What decides: the links, the releases, the records, the hold. What is built or on its way out,
@@ -47,19 +58,32 @@ impl Turns for Unsynced {
     fn freed(&self, _: &str) {}
 
     fn done(&self, _: u32, step: &Step<'_>, _: &Storage, _: &BTreeMap<String, u32>) {
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { left, moved, told } = &mut *state;
         let paths = || [Some(step.path), step.to].into_iter().flatten();
         match step.effect {
-            Effect::Sync if step.verb == "syncfs" => left.clear(),
-            Effect::Sync => left.retain(|(directory, _)| directory != step.path),
+            Effect::Sync if step.verb == "syncfs" => (left.clear(), moved.clear()).0,
+            Effect::Sync => {
+                left.retain(|(directory, _)| directory != step.path);
+                moved.retain(|(directory, _)| directory != step.path);
+            }
             Effect::Change if paths().any(matters) => {
-                let split = |path: &str| match path.rsplit_once('/') {
-                    Some((directory, name)) => (directory.to_owned(), name.to_owned()),
-                    None => (String::new(), path.to_owned()),
-                };
+                if step.to.is_some_and(|to| to.starts_with(".seedship/records/")) {
+                    told.append(moved);
+                }
                 left.extend(paths().map(split));
+                let on_its_way_out = paths().any(|path| path.contains("/.trash-"));
+                let elsewhere = paths().all(|path| !path.starts_with(".seedship/"));
+                if step.to.is_some() && elsewhere && !on_its_way_out {
+                    moved.extend(paths().map(split));
+                }
             }
             _ => {}
         }
     }
+}
+
+fn split(path: &str) -> (String, String) {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    (directory.to_owned(), name.to_owned())
 }
