@@ -98,7 +98,7 @@ const PARTED: &str = "braces part it at each comma: it runs without arguments, t
 /// # Errors
 /// Why rtorrent cannot read it.
 pub fn of_text(text: &str) -> Result<Vec<Statement>, &'static str> {
-    let mut rest = Text { rest: text };
+    let mut rest = Text { rest: text, room: DEEPEST };
     let mut all = Vec::new();
     loop {
         rest.skip(|c| c.is_whitespace() || c == ';');
@@ -126,9 +126,16 @@ pub fn quoted(path: &str) -> String {
     format!("\"{inner}\"")
 }
 
+/// How many braces and answers of commands may stand in one another. Nobody writes three; each takes
+/// its place on the stack.
+const DEEPEST: usize = 32;
+const NESTED: &str = "it is nested too deeply";
+
 /// What is left of a text.
 struct Text<'t> {
     rest: &'t str,
+    /// How many more braces and calls may open in one another.
+    room: usize,
 }
 
 /// What ends a bare argument, beside a blank.
@@ -139,6 +146,11 @@ fn is_blank(c: char) -> bool {
 }
 
 impl Text<'_> {
+    /// A text within this one.
+    fn within<'u>(&self, rest: &'u str) -> Result<Text<'u>, &'static str> {
+        Ok(Text { rest, room: self.room.checked_sub(1).ok_or(NESTED)? })
+    }
+
     fn skip(&mut self, what: impl Fn(char) -> bool) {
         self.rest = self.rest.trim_start_matches(what);
     }
@@ -195,14 +207,24 @@ impl Text<'_> {
     /// One argument, or all of those in braces.
     fn argument(&mut self) -> Result<Vec<Word>, &'static str> {
         if self.takes('{') {
-            let inner = self.arguments("}")?;
+            let mut braces = self.within(self.rest)?;
+            let inner = braces.arguments("}")?;
+            self.rest = braces.rest;
             return if self.takes('}') { Ok(inner) } else { Err("a brace is not closed") };
         }
         if self.rest.starts_with('(') {
             return Err("parentheses have no meaning in a text");
         }
         let text = if self.takes('"') { self.in_quotes()? } else { self.bare()? };
-        Ok(vec![called(text)?])
+        Ok(vec![self.called(text)?])
+    }
+
+    /// A text that begins with `$` stands for the answer of the command behind it.
+    fn called(&self, text: String) -> Result<Word, &'static str> {
+        let Some(inner) = text.strip_prefix('$') else { return Ok(Word::Text(text)) };
+        let Statement { command, mut arguments } = self.within(inner)?.statement("")?;
+        arguments.insert(0, Word::Text(command));
+        Ok(Word::Call(arguments))
     }
 
     fn in_quotes(&mut self) -> Result<String, &'static str> {
@@ -231,14 +253,6 @@ impl Text<'_> {
         }
         Ok(text)
     }
-}
-
-/// A text that begins with `$` stands for the answer of the command behind it.
-fn called(text: String) -> Result<Word, &'static str> {
-    let Some(inner) = text.strip_prefix('$') else { return Ok(Word::Text(text)) };
-    let Statement { command, mut arguments } = Text { rest: inner }.statement("")?;
-    arguments.insert(0, Word::Text(command));
-    Ok(Word::Call(arguments))
 }
 
 #[cfg(test)]
@@ -297,6 +311,17 @@ mod tests {
         }
         let braces = ["execute.nothrow.bg=/a", "finished", "$d.hash="].map(text);
         assert_eq!(of_list(&braces), Err(PARTED));
+    }
+
+    /// Whoever reaches rtorrent can bind what a reader that recurses would die of.
+    #[test]
+    fn what_is_nested_without_end_is_refused() {
+        for inner in ["{", "$a=", "{$a="] {
+            let written = format!("execute={}", inner.repeat(200_000));
+            assert_eq!(of_text(&written), Err(NESTED), "{inner}");
+        }
+        let deep = format!("execute={}x{}", "{".repeat(DEEPEST - 1), "}".repeat(DEEPEST - 1));
+        assert_eq!(one(&deep).program(), Some("x"));
     }
 
     #[test]
