@@ -159,7 +159,7 @@ fn judge(handler: &Handler, known: &Known<'_>, hook: &mut Hook) -> Found {
     let key = escaped(handler.key.as_bytes());
     let statements = match handler.bound.statements() {
         Ok(statements) => statements,
-        Err(_) if !is_named(&handler.bound.shown(), known.own_name) => return Found::Another,
+        Err(_) if !is_meant(&handler.bound.shown(), known.own_name) => return Found::Another,
         Err(why) => {
             let says = format!("rtorrent cannot run `{key}`: {}", handler.bound.shown());
             hook.findings.push(wrong("hook-unreadable", says).because(why).cured_by(FIX));
@@ -201,7 +201,7 @@ fn program_of(statement: &Statement) -> String {
 fn is_hook(statement: &Statement, own_name: &OsStr) -> bool {
     let texts = || statement.arguments.iter().filter_map(Word::text);
     let whole = || texts().collect::<Vec<_>>().join(" ");
-    let through = || is_named(&whole(), own_name) && whole().contains("finished");
+    let through = || is_meant(&whole(), own_name);
     statement.command.starts_with("exec")
         && (statement.program().is_some_and(|program| is_ours(program, own_name)) || through())
 }
@@ -211,10 +211,11 @@ fn is_ours(program: &str, own_name: &OsStr) -> bool {
     name == Some(own_name) || name == Some(OsStr::new("seedship"))
 }
 
-/// The program's own name stands in a text, alone or at the end of a path.
-fn is_named(text: &str, own_name: &OsStr) -> bool {
-    let words = text.split(|c: char| c.is_whitespace() || "=,;(){}\"'".contains(c));
-    words.into_iter().any(|word| is_ours(word, own_name))
+/// The program's own name stands in a text, alone or at the end of a path, and `finished` beside it:
+/// a path alone may be that of a directory.
+fn is_meant(text: &str, own_name: &OsStr) -> bool {
+    let mut words = text.split(|c: char| c.is_whitespace() || "=,;(){}\"'".contains(c));
+    text.contains("finished") && words.any(|word| is_ours(word, own_name))
 }
 
 fn call(key: &str, statement: &Statement) -> Call {
@@ -398,6 +399,9 @@ mod tests {
             "execute.nothrow.bg=/srv/seedship/notify,finished,$d.hash=",
             "execute.nothrow.bg=rsync,/etc/seedship,elsewhere",
             "print=seedship",
+            // What rtorrent cannot run does nothing, and it is not ours to take away.
+            "execute.nothrow=/usr/bin/rsync -a /etc/seedship backup:",
+            "(print,/srv/www/seedship)",
         ] {
             let hook = judge(&[text("aa", other)]);
             assert_eq!((hook.wrong, hook.right, hook.called), (vec![], None, None), "{other}");
