@@ -69,8 +69,8 @@ impl Plan {
         // What is right but reads another configuration is as wrong as the rest.
         let stale = hook.right.iter().filter(|_| !is_done).map(|call| call.key.clone());
         let wrong = hook.wrong.iter().map(|wrong| wrong.key.clone()).chain(stale);
-        let key = hook.right.as_ref().filter(|_| is_done).map(|call| call.key.as_str());
-        let remove = wrong.filter(|wrong| wrong != KEY && Some(wrong.as_str()) != key).collect();
+        // What is bound anew takes the place of what was under our own key.
+        let remove = wrong.filter(|wrong| is_done || wrong != KEY).collect();
         Ok(Self { program, options, remove, is_done })
     }
 

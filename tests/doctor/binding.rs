@@ -142,10 +142,17 @@ fn every_wrong_binding_is_found_and_cured(lab: &Lab, flavour: Flavour) {
     let mended = &fixed.all["mended"];
     assert_eq!(mended["removed"], serde_json::json!(["my_hook"]), "{:#}", fixed.all);
     assert_eq!((fixed.code, mended["bound"].is_null()), (0, true));
+    // The same, and the wrong one is under our own key.
+    set(&node, "zz_seedship", Some(&format!("execute={SEEDSHIP},finished,$d.hash=")));
+    set(&node, "my_hook", Some(&cured().1));
+    let fixed = Found::of(&host, &["--fix"]);
+    let mended = &fixed.all["mended"];
+    assert_eq!(mended["removed"], serde_json::json!(["zz_seedship"]), "{:#}", fixed.all);
+    assert_eq!((fixed.code, mended["bound"].is_null()), (0, true));
     lab::withstood!(
         "rtorrent",
         "the event bound wrong, in every way that rtorrent takes without a word",
-        WRONG.len() + 2,
+        WRONG.len() + 3,
         "doctor finds it, `--fix` cures it, and the next download goes live",
         host.page("shop").as_deref() == Some("1.0"),
     );
