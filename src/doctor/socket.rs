@@ -10,7 +10,12 @@ use crate::{
     error::{Exit, quoted},
 };
 use nix::unistd::{Gid, Group};
-use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
 
 /// Permission bits of the owner; those of group and others are three and six bits lower.
 const WRITE: u32 = 0o200;
@@ -65,16 +70,34 @@ fn ways(socket: &Path) -> Option<Vec<Way>> {
     Some(all)
 }
 
+/// Somebody, by what of theirs lies on the way; nothing of it is a stranger's.
+#[derive(Default)]
+struct Somebody {
+    uids: BTreeSet<u32>,
+    gids: BTreeSet<u32>,
+}
+
 impl Way {
-    /// Whether a stranger, one of these groups alone, may pass.
-    fn lets(&self, uid: Option<u32>, groups: &BTreeSet<u32>) -> bool {
-        let shift = match (Some(self.uid) == uid, groups.contains(&self.gid)) {
-            (true, _) => 0,
-            (false, true) => 3,
-            (false, false) => 6,
-        };
-        (self.mode << shift) & self.needs != 0
+    /// Whether somebody may pass. Its owner may: what is closed is opened by chmod(2).
+    fn lets(&self, who: &Somebody) -> bool {
+        let shift = if who.gids.contains(&self.gid) { 3 } else { 6 };
+        who.uids.contains(&self.uid) || (self.mode << shift) & self.needs != 0
     }
+}
+
+/// Everybody who owns something on the way or is in a group of it, by name.
+fn known(ways: &[Way], members: &dyn Fn(u32) -> BTreeSet<String>) -> BTreeMap<String, Somebody> {
+    let mut known: BTreeMap<String, Somebody> = BTreeMap::new();
+    for uid in ways.iter().map(|way| way.uid) {
+        known.entry(user_shown(uid, None)).or_default().uids.insert(uid);
+    }
+    let gids: BTreeSet<u32> = ways.iter().map(|way| way.gid).collect();
+    for gid in gids {
+        for name in members(gid) {
+            known.entry(name).or_default().gids.insert(gid);
+        }
+    }
+    known
 }
 
 /// The users in a group, by name.
@@ -93,8 +116,8 @@ fn members(gid: u32) -> BTreeSet<String> {
 
 fn judged(path: &Path, ways: &[Way], members: &dyn Fn(u32) -> BTreeSet<String>) -> Finding {
     let place = quoted(path);
-    let everybody = ways.iter().all(|way| way.lets(None, &BTreeSet::new()));
-    if everybody {
+    let may = |who: &Somebody| ways.iter().all(|way| way.lets(who));
+    if may(&Somebody::default()) {
         let says = format!("every user of this machine may connect to {place}");
         return Finding::fault(Exit::Permission, Area::Socket, "socket", says)
             .because("whoever connects runs any command as rtorrent's user")
@@ -104,23 +127,16 @@ fn judged(path: &Path, ways: &[Way], members: &dyn Fn(u32) -> BTreeSet<String>) 
     }
     let owner = ways.first().map_or(0, |socket| socket.uid);
     let owner = user_shown(owner, None);
-    let groups: BTreeSet<u32> = ways.iter().map(|way| way.gid).collect();
-    let mut others = BTreeSet::new();
-    for gid in groups {
-        if ways.iter().all(|way| way.lets(None, &BTreeSet::from([gid]))) {
-            others.extend(members(gid));
-        }
-    }
-    others.remove(&owner);
-    others.remove("root");
-    if others.is_empty() {
+    let others = known(ways, members).into_iter().filter(|(_, who)| may(who));
+    let names: Vec<String> =
+        others.map(|(name, _)| name).filter(|name| *name != owner && name != "root").collect();
+    if names.is_empty() {
         return Finding::ok(
             Area::Socket,
             "socket",
             format!("`{owner}` alone may connect to {place}"),
         );
     }
-    let names: Vec<String> = others.into_iter().collect();
     let says = format!("`{owner}` may connect to {place}, and `{}`", names.join("`, `"));
     Finding::warning(Area::Socket, "socket", says)
         .because("whoever connects runs any command as rtorrent's user")
@@ -133,15 +149,38 @@ mod tests {
     use crate::doctor::Level;
 
     fn level(socket: u32, directory: u32) -> Level {
+        seen(socket, directory, 4001, &["web"]).level
+    }
+
+    /// `web` lists those in the directory's group, whose owner is `uid`.
+    fn seen(socket: u32, directory: u32, uid: u32, web: &[&str]) -> Finding {
         let socket = Way { uid: 4001, gid: 4001, mode: socket, needs: WRITE };
-        let directory = Way { uid: 4001, gid: 4002, mode: directory, needs: PASS };
+        let directory = Way { uid, gid: 4002, mode: directory, needs: PASS };
         let root = Way { uid: 0, gid: 0, mode: 0o755, needs: PASS };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let members = |gid| match gid {
-            4001 => BTreeSet::from(["#4001".to_owned(), "anna".to_owned()]),
-            4002 => BTreeSet::from(["web".to_owned()]),
-            _ => BTreeSet::from(["root".to_owned()]),
+            4001 => names(&["#4001", "anna"]),
+            4002 => names(web),
+            _ => names(&["root"]),
         };
-        judged(Path::new("/run/r/rpc.sock"), &[socket, directory, root], &members).level
+        judged(Path::new("/run/r/rpc.sock"), &[socket, directory, root], &members)
+    }
+
+    #[test]
+    fn who_is_in_two_groups_has_the_rights_of_both() {
+        let found = seen(0o660, 0o710, 4001, &["web", "anna"]);
+        assert_eq!(found.level, Level::Warning);
+        assert!(found.says.ends_with("and `anna`"), "{}", found.says);
+    }
+
+    #[test]
+    fn whose_directory_it_lies_in_opens_it_at_will() {
+        for directory in [0o700, 0o000] {
+            let found = seen(0o666, directory, 4003, &[]);
+            assert_eq!(found.level, Level::Warning);
+            assert!(found.says.ends_with("and `#4003`"), "{}", found.says);
+        }
+        assert_eq!(seen(0o600, 0o700, 4003, &[]).level, Level::Ok, "the socket itself is closed");
     }
 
     #[test]
