@@ -6,7 +6,7 @@ use crate::{
     screens::{reviewed, stable},
     terminal::Terminal,
 };
-use lab::{Kind, Lab, Torrent, site};
+use lab::{Kind, Lab, Torrent, site, strace};
 use metainfo::{Metainfo, amend, bencode::Item};
 use std::{
     fs,
@@ -183,6 +183,38 @@ fn no_key_is_overwritten() {
     for name in ["a.key", "a.pub"] {
         assert_eq!(fs::read_to_string(lab.path().join(name)).unwrap(), "precious");
     }
+}
+
+/// A key that is half there would bar the next attempt, and might be trusted by somebody.
+#[test]
+fn a_key_is_there_whole_or_not_at_all() {
+    if let Some(why) = strace::unavailable() {
+        return println!("skipped: {why}");
+    }
+    let lab = Lab::new().unwrap();
+    let mut keygen = Command::new(SEEDSHIP);
+    keygen.current_dir(lab.path()).env("HOME", lab.path());
+    keygen.args(["keygen", "--no-password", "--secret", "a.key", "--public", "a.pub"]);
+    let (calls, out) = strace::calls(&keygen, &lab.path().join("calls")).unwrap();
+    assert!(out.status.success());
+    let writes = calls.iter().filter(|call| call.name == "write").count();
+    let mut whole = 0;
+    for (call, most) in [("write", writes), ("fsync", 4)] {
+        for when in 1..=most {
+            for name in ["a.key", "a.pub"] {
+                let _ = fs::remove_file(lab.path().join(name));
+            }
+            let rule = format!("{call}:signal=KILL:when={when}");
+            let out = strace::injecting(&[rule], &keygen).output().unwrap();
+            assert!(!out.status.success(), "{call} {when}");
+            for (name, lines) in [("a.key", 2), ("a.pub", 2)] {
+                let Ok(text) = fs::read_to_string(lab.path().join(name)) else { continue };
+                assert_eq!((text.lines().count(), text.ends_with('\n')), (lines, true), "{name}");
+                whole += 1;
+            }
+        }
+    }
+    assert!(whole > 0, "some kill came late");
 }
 
 #[test]
