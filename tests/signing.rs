@@ -309,6 +309,10 @@ fn every_mistake_says_what_to_do() {
         (plain(&["--fact", "git=1", "--fact", "git=2"]), ""),
         (plain(&["--app", "a b", "--force"]), ""),
         (plain(&["--published", "yesterday"]), ""),
+        (
+            vec!["sign", "shop.torrent", "--key", "plain.key", "--app", "shop", "--version", "1.1"],
+            "",
+        ),
         (vec!["keygen"], ""),
         (vec!["keygen", "--password-file", "-"], ""),
         (vec!["keygen", "--no-password", "--secret", "plain.key"], ""),

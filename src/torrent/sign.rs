@@ -56,7 +56,7 @@ pub fn release_of(config: &Config, torrent: &Metainfo, bytes: &[u8]) -> Result<(
 /// Signs a torrent. One that is signed already is left alone unless `force` says otherwise.
 ///
 /// # Errors
-/// 73 if it is signed already, 65 if no deploy would take it.
+/// 73 if it is signed already, 64 if its name holds another version, 65 if no deploy would take it.
 pub fn sign(
     torrent: &Metainfo,
     bytes: &[u8],
@@ -68,6 +68,7 @@ pub fn sign(
     if let (Some(_), false) = (&replaced, force) {
         return Err(signed_already(torrent));
     }
+    must_hold(torrent, &comment.version)?;
     let thing = || format!("torrent `{}`", escaped(torrent.name()));
     torrent.version_2().map_err(|cause| {
         Error::new(Exit::Payload, "sign", thing(), format!("for BitTorrent v2 {cause}"))
@@ -103,6 +104,17 @@ pub fn sign(
 /// 73 if it has one.
 pub fn must_be_unsigned(torrent: &Metainfo) -> Result<()> {
     if signer(torrent).is_some() { Err(signed_already(torrent)) } else { Ok(()) }
+}
+
+/// A server reads the version in the torrent's name: it cannot be one that does not stand there.
+fn must_hold(torrent: &Metainfo, version: &Version) -> Result<()> {
+    let (name, text) = (torrent.name(), version.as_str().as_bytes());
+    if name.windows(text.len().max(1)).any(|part| part == text) {
+        return Ok(());
+    }
+    let thing = format!("torrent `{}`", escaped(name));
+    Err(Error::new(Exit::Usage, "sign", thing, format!("its name does not hold {version}"))
+        .hint("a server reads the version in the torrent's name: --version names that one"))
 }
 
 /// Whose signature a torrent has.
