@@ -248,6 +248,24 @@ fn the_largest_hybrid_stays_within_memory() {
     assert!(peak > 24 << 20 && peak <= MOST, "{} MiB", peak >> 20);
 }
 
+/// What stands in `piece layers` under a key that is no hash is nobody's, and must not cost more than
+/// it takes in the file.
+#[test]
+fn layers_of_nobody_stay_within_memory() {
+    let lab = Lab::new().unwrap();
+    let (host, payload) = open(&lab);
+    let torrent = hybrid("shop-2.0.tar", &fs::read(&payload).unwrap());
+    let keys = (0..1_150_000_u32).map(|n| n.to_be_bytes()[1..].to_vec());
+    let layers = Item::Dictionary(keys.map(|key| (key, Item::bytes(""))).collect());
+    let torrent = amend::set_key(&torrent, b"piece layers", &layers).unwrap();
+    assert!((7 << 20..8 << 20).contains(&torrent.len()), "{}", torrent.len());
+    let mut event = host.event(&Torrent::from_bytes(torrent).unwrap(), &payload);
+    let (peak, code) = peak(&mut event);
+    println!("{} MiB at most", peak >> 20);
+    assert_eq!(code, 65, "{:#?}", host.log());
+    assert!(peak <= 32 << 20, "{} MiB", peak >> 20);
+}
+
 /// What stands outside `info` may be taken away by anybody: that must not make SHA-1 enough.
 #[test]
 fn layers_that_were_taken_away() {

@@ -21,7 +21,10 @@ impl<'a> Layers<'a> {
     pub(super) fn read(outer: Dictionary<'a>, piece_length: u64) -> Result<Self, ParseError> {
         let by_root = match outer.get(KEY.as_bytes()) {
             None => Vec::new(),
-            Some(Value::Dictionary(layers)) => layers.entries().collect(),
+            // What has no root for a key is no layer, and there may be a million of them.
+            Some(Value::Dictionary(layers)) => {
+                layers.entries().filter(|(root, _)| root.len() == size_of::<Hash>()).collect()
+            }
             Some(_) => return Err(ParseError::key(KEY, Flaw::NotA("a dictionary"))),
         };
         let height = height(piece_length / BLOCK);
