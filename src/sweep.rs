@@ -448,7 +448,7 @@ fn is_due(seen: &Seen, found: &Found<'_>, tended: &BTreeMap<InfoHash, Tended>, n
     match &record.state {
         State::Waiting(wait) if wait.healing => tended.get(&found.job.hash) == Some(&Tended::Whole),
         State::Waiting(wait) => wait.is_due(now),
-        State::Refused { digest, .. } => *digest != found.job.app.digest,
+        State::Refused { .. } => found.job.has_changed_since(&record.state),
         State::Open => !seen.stands(&record.version),
         State::Trying | State::Good | State::Bad { .. } | State::Superseded | State::Pruned => {
             false

@@ -282,4 +282,7 @@ fn layers_that_were_taken_away() {
         "refused, 65: SHA-1 alone is not enough",
         is_unharmed(&host)
     );
+    // Nor does it bar the whole torrent, which has the same info hash.
+    let (_, run) = event(&host, torrent, &payload);
+    assert_eq!((run.code, host.page("shop").as_deref()), (0, Some("2.0")), "{run:?}");
 }

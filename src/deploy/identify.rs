@@ -4,7 +4,7 @@ use crate::{
     choose,
     config::{App, Config, Match, Trust},
     error::{Error, Exit, Result, escaped},
-    release::{Key, Record, Unix, Version},
+    release::{Key, Record, State, Unix, Version},
     signature,
 };
 use metainfo::{AuthError, Authentic, InfoHash};
@@ -97,7 +97,28 @@ impl Job<'_> {
         Ok(record)
     }
 
-    /// The same without an error, for putting downloads in order: what has no valid signature is
+    /// Digest of what is decided by and stands beside `info`, so that the same info hash may come with
+    /// another one.
+    pub(super) fn beside(&self) -> String {
+        let signature = self.torrent.minisign().unwrap_or_default();
+        let flaw = self.torrent.version_2().err().map(ToString::to_string).unwrap_or_default();
+        let mut hash = blake3::Hasher::new();
+        hash.update(&(signature.len() as u64).to_le_bytes());
+        hash.update(signature).update(flaw.as_bytes());
+        hash.finalize().to_hex()[..16].to_owned()
+    }
+
+    /// Whether what decides is otherwise than when it was refused, as this state says.
+    pub fn has_changed_since(&self, refused: &State) -> bool {
+        match refused {
+            State::Refused { digest, beside, .. } => {
+                *digest != self.app.digest || *beside != self.beside()
+            }
+            _ => true,
+        }
+    }
+
+    /// [`candidate`](Self::candidate) without an error, for putting downloads in order: what has no valid signature is
     /// below everything that has.
     pub fn rank(&self, now: Unix) -> Record {
         self.candidate(now).unwrap_or_else(|_| {

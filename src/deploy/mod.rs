@@ -162,10 +162,10 @@ fn decided(job: &Job<'_>, known: Option<&Record>) -> Result<Option<Outcome>> {
         State::Good | State::Bad { .. } | State::Superseded | State::Pruned => {
             Ok(Some(Outcome::Already(known.state.clone())))
         }
-        State::Refused { exit, reason, digest } if *digest == job.app.digest => {
+        State::Refused { exit, reason, .. } if !job.has_changed_since(&known.state) => {
             let exit = Exit::from_code(*exit).unwrap_or(Exit::Payload);
             Err(Error::new(exit, "deploy", job, format!("refused before: {reason}"))
-                .hint("it is tried again when the app's settings change")
+                .hint("it is tried again when the app's settings change, or its signature")
                 .known())
         }
         _ => Ok(None),

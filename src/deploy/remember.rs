@@ -44,7 +44,7 @@ pub(super) fn failure<D: Disk>(
 
 fn refused(record: Record, job: &Job<'_>, error: &Error, now: Unix) -> Record {
     let (exit, reason, digest) = (error.exit.code(), error.to_string(), job.app.digest.clone());
-    record.now(State::Refused { exit, reason, digest }, now)
+    record.now(State::Refused { exit, reason, digest, beside: job.beside() }, now)
 }
 
 /// A download that is being healed stays so where rtorrent cannot be asked: it may be that it has

@@ -266,7 +266,7 @@ impl Release {
                 (self.not_before, self.tries) = (Some(wait.not_before), Some(wait.tries));
                 self.exit = Some(wait.exit);
             }
-            State::Refused { exit, reason, digest } => {
+            State::Refused { exit, reason, digest, .. } => {
                 let again = match *digest == view.app.digest {
                     true => "",
                     false => " (tried again: the configuration changed)",

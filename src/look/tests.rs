@@ -126,7 +126,12 @@ fn record(version: &str, state: State) -> Record {
 }
 
 fn refused(digest: &str) -> State {
-    State::Refused { exit: 65, reason: "it holds `../evil`".into(), digest: digest.into() }
+    State::Refused {
+        exit: 65,
+        reason: "it holds `../evil`".into(),
+        digest: digest.into(),
+        beside: String::new(),
+    }
 }
 
 fn waiting(not_before: i64) -> State {

@@ -164,6 +164,11 @@ pub enum State {
         reason: String,
         /// Digest of the app's configuration and Seedship's version; tried again when it changed.
         digest: String,
+        /// Digest of what decided and is not covered by the info hash: the signature, and what was
+        /// wrong with the hashes of BitTorrent v2. Tried again when the torrent comes with another:
+        /// whoever takes a signature away must not bar the torrent that has it.
+        #[serde(default)]
+        beside: String,
     },
     /// Its directory was removed; it never comes back by itself.
     Pruned,
@@ -451,7 +456,12 @@ mod tests {
             reason: "no space".into(),
             healing: true,
         };
-        let refused = State::Refused { exit: 65, reason: "a\nb".into(), digest: "d".into() };
+        let refused = State::Refused {
+            exit: 65,
+            reason: "a\nb".into(),
+            digest: "d".into(),
+            beside: "b".into(),
+        };
         for state in [
             State::Open,
             State::Trying,

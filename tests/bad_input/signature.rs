@@ -37,8 +37,8 @@ fn refused(sign: impl FnOnce(&Lab, &Signer, &Torrent) -> Torrent, why: &str, hin
     fails(&host, &bad, &payload, &again);
     let served = host.page("shop").as_deref() == Some("1.0");
     std::fs::rename(lab.path().join("kept"), &payload).unwrap();
-    // The digest of another configuration lets it be looked at again.
-    host.configure(&super::shop(&format!("{}\nkeep = 4", trusting(&signer))));
+    // Whatever anybody did to a torrent: its maker's own signature is another one, under the same
+    // info hash, and lets it be looked at again.
     let good = signer.sign(&torrent, "shop", "2.0", PUBLISHED, &["git=abc"]).unwrap();
     assert_eq!(good.hash, torrent.hash, "{line}");
     lands(&host, &good, &payload, "2.0");
@@ -203,6 +203,22 @@ fn a_key_that_is_added_lets_a_sweep_land_it() {
     assert_eq!(host.current("shop").as_deref(), Some("releases/2.0"));
     let record = host.record("shop", &signed.hash).unwrap();
     assert!(record.contains("signer = "), "{record}");
+}
+
+#[test]
+fn a_signature_that_comes_later_lets_a_sweep_land_it() {
+    let lab = Lab::new().unwrap();
+    let signer = lab.signer().unwrap();
+    let host = open(&lab, &trusting(&signer));
+    let (torrent, payload) = release(&lab, Kind::TarZst, "2.0");
+    fails(&host, &torrent, &payload, &REFUSED);
+    host.in_session(&torrent, payload.parent().unwrap());
+    host.good(&["sweep"]);
+    unharmed(&host);
+    let signed = signer.sign(&torrent, "shop", "2.0", PUBLISHED, &[]).unwrap();
+    host.in_session(&signed, payload.parent().unwrap());
+    host.good(&["sweep"]);
+    assert_eq!(host.current("shop").as_deref(), Some("releases/2.0"));
 }
 
 /// The text of a torrent's signature.

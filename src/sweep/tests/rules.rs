@@ -249,7 +249,12 @@ fn what_cannot_be_activated_says_why() {
     let world = world(&["1"]);
     let wait =
         Wait { not_before: Unix(9), tries: 1, exit: 74, reason: "no space".into(), healing: false };
-    let refused = State::Refused { exit: 65, reason: "a bomb".into(), digest: "d".into() };
+    let refused = State::Refused {
+        exit: 65,
+        reason: "a bomb".into(),
+        digest: "d".into(),
+        beside: "b".into(),
+    };
     for (name, state, said) in [
         ("2", State::Waiting(wait), "no space"),
         ("3", refused, "a bomb"),
