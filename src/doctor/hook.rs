@@ -39,6 +39,8 @@ pub(super) struct Call {
     pub(super) program: String,
     /// What stands beside `finished` and the hash: `--config FILE`.
     pub(super) options: Vec<String>,
+    /// Its handler does nothing else.
+    pub(super) alone: bool,
 }
 
 /// A handler that does not work.
@@ -170,7 +172,8 @@ fn judge(handler: &Handler, known: &Known<'_>, hook: &mut Hook) -> Found {
     let ours: Vec<&Statement> =
         statements.iter().filter(|statement| is_hook(statement, known.own_name)).collect();
     let Some(first) = ours.first() else { return Found::Another };
-    let call = call(&handler.key, first);
+    let itself = first.program().is_some_and(|program| is_ours(program, known.own_name));
+    let call = call(&handler.key, first, statements.len() == 1 && itself);
     let problems: Vec<Finding> =
         ours.iter().flat_map(|statement| problems(&key, statement, known)).collect();
     let is_right = problems.is_empty();
@@ -180,9 +183,7 @@ fn judge(handler: &Handler, known: &Known<'_>, hook: &mut Hook) -> Found {
         hook.findings.push(Finding::ok(Area::Hook, "hook", calls));
         hook.right = hook.right.take().or(Some(call.clone()));
     } else {
-        let itself = first.program().is_some_and(|program| is_ours(program, known.own_name));
-        let alone = statements.len() == 1 && itself;
-        hook.wrong.push(Wrong { key: handler.key.clone(), alone });
+        hook.wrong.push(Wrong { key: handler.key.clone(), alone: call.alone });
     }
     hook.called = hook.called.take().or(Some(call));
     if is_right { Found::Right } else { Found::Wrong }
@@ -218,12 +219,12 @@ fn is_meant(text: &str, own_name: &OsStr) -> bool {
     text.contains("finished") && words.any(|word| is_ours(word, own_name))
 }
 
-fn call(key: &str, statement: &Statement) -> Call {
+fn call(key: &str, statement: &Statement, alone: bool) -> Call {
     let words = statement.arguments.get(1..).unwrap_or_default();
     let options = words.iter().filter_map(Word::text);
     let options = options.filter(|word| *word != "finished").map(str::to_owned).collect();
     let program = statement.program().unwrap_or_default().to_owned();
-    Call { key: key.to_owned(), program, options }
+    Call { key: key.to_owned(), program, options, alone }
 }
 
 /// Everything that is wrong with a call of the hook.

@@ -6,7 +6,7 @@
 
 use super::{
     Asked, Inside, child,
-    hook::{self, Hook, KEY},
+    hook::{self, Hook, KEY, Wrong},
     reach::Version,
 };
 use crate::{
@@ -55,22 +55,24 @@ struct Plan {
 
 impl Plan {
     fn of(asked: &Asked<'_>, hook: &Hook) -> Result<Self> {
-        if let Some(mixed) = hook.wrong.iter().find(|wrong| !wrong.alone) {
+        let (program, options, inside) = reachable(asked, hook)?;
+        let is_right = |call: &hook::Call| call.program == program && call.options == options;
+        let is_done =
+            hook.right.as_ref().is_some_and(is_right) && inside.digest == asked.own.digest;
+        // What is right but reads another configuration is as wrong as the rest.
+        let stale = hook.right.iter().filter(|_| !is_done);
+        let stale = stale.map(|call| Wrong { key: call.key.clone(), alone: call.alone });
+        let wrong: Vec<Wrong> = hook.wrong.iter().cloned().chain(stale).collect();
+        if let Some(mixed) = wrong.iter().find(|wrong| !wrong.alone) {
             let thing = format!("the handler `{}`", escaped(mixed.key.as_bytes()));
             let cause = "it does other things beside calling seedship";
             return Err(Error::new(Exit::Config, "replace", thing, cause).hint(
                 "take the call of seedship out of that line of the rc file, and restart rtorrent",
             ));
         }
-        let (program, options, inside) = reachable(asked, hook)?;
-        let is_right = |call: &hook::Call| call.program == program && call.options == options;
-        let is_done =
-            hook.right.as_ref().is_some_and(is_right) && inside.digest == asked.own.digest;
-        // What is right but reads another configuration is as wrong as the rest.
-        let stale = hook.right.iter().filter(|_| !is_done).map(|call| call.key.clone());
-        let wrong = hook.wrong.iter().map(|wrong| wrong.key.clone()).chain(stale);
         // What is bound anew takes the place of what was under our own key.
-        let remove = wrong.filter(|wrong| is_done || wrong != KEY).collect();
+        let keys = wrong.into_iter().map(|wrong| wrong.key);
+        let remove = keys.filter(|key| is_done || key != KEY).collect();
         Ok(Self { program, options, remove, is_done })
     }
 

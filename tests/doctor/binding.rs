@@ -274,6 +274,16 @@ fn another_configuration_is_found_and_cured(lab: &Lab, flavour: Flavour) {
     found.is("child-configuration", "fault", "other/config.toml");
     found.is("child-syslog", "warning", "/nowhere");
     assert_eq!(found.code, 78);
+    // What does other things too is not ours to replace, though it calls the hook as it should.
+    set(&node, "zz_seedship", None);
+    for key in ["my_hook", "zz_seedship"] {
+        set(&node, key, Some(&format!("print=x ; {}", cured().1)));
+        let before = handlers(&node);
+        let run = host.run(&["doctor", "--fix"]);
+        assert_eq!((run.code, handlers(&node)), (78, before), "{run:?}");
+        set(&node, key, None);
+    }
+    set(&node, "zz_seedship", Some(&cured().1));
     let fixed = Found::of(&host, &["--fix"]);
     assert_eq!(fixed.faults(), [""; 0], "{:#}", fixed.all);
     let bound = fixed.all["mended"]["bound"].as_str().unwrap().to_owned();
