@@ -14,7 +14,7 @@ use crate::{
 use metainfo::InfoHash;
 use nix::unistd::{AccessFlags, access};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     thread,
@@ -25,6 +25,9 @@ use std::{
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Between the beginnings of two attempts of a check.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Bytes that are passed on of all that the attempts of one command say; each has a bound of its own.
+const SAID_MAX: usize = 128 << 10;
 
 /// The release that commands run for.
 #[derive(Clone, Debug)]
@@ -144,11 +147,16 @@ struct Step<'a> {
     last: &'a Path,
     /// What was said: an attempt of a check that says the same again is no news.
     said: RefCell<BTreeSet<String>>,
+    /// Bytes that are passed on still.
+    left: Cell<usize>,
 }
 
 impl<'a> Step<'a> {
     fn new(app: &'a App, subject: &'a Subject<'a>, name: &'static str, last: &'a Path) -> Self {
-        Self { app, subject, name, last, said: RefCell::default() }
+        let run = &app.run;
+        let commands = [&run.prepare, &run.activated, &run.check].map(Vec::len);
+        let left = SAID_MAX * commands.iter().sum::<usize>();
+        Self { app, subject, name, last, said: RefCell::default(), left: Cell::new(left) }
     }
 
     /// Runs one after the other, each with all of the time.
@@ -188,12 +196,17 @@ impl<'a> Step<'a> {
         Err(self.failed(name, &how))
     }
 
-    /// One line of output, in bounds: what is heard once is remembered.
+    /// One line of output, in bounds: what is heard once is remembered, and no more than is passed on.
     fn tell(&self, name: &str, line: &str) {
         let Self { app, subject, name: step, .. } = self;
-        if self.said.borrow_mut().insert(line.to_owned()) {
-            let name = escaped(name.as_bytes());
-            log::info!("{} {} {step} `{name}`: {line}", app.name, subject.version);
+        if self.left.get() == 0 || !self.said.borrow_mut().insert(line.to_owned()) {
+            return;
+        }
+        let of = format!("{} {} {step} `{}`", app.name, subject.version, escaped(name.as_bytes()));
+        log::info!("{of}: {line}");
+        self.left.set(self.left.get().saturating_sub(line.len()));
+        if self.left.get() == 0 {
+            log::info!("{of}: what is said from here on is not written down any more");
         }
     }
 

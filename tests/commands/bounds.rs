@@ -45,6 +45,21 @@ fn what_it_says_is_bounded_and_harmless() {
     assert!(said.iter().all(|line| line.len() < 1500));
 }
 
+/// Whatever a check says that is tried for an hour, each time something else.
+#[test]
+fn what_all_attempts_say_is_bounded() {
+    let lab = Lab::new().unwrap();
+    let script = "echo >> \"$1/tries\"; n=$(wc -l < \"$1/tries\")\n\
+        seq -f \"$n %.0f\" 1 20000; test $n = 6";
+    let shop = Shop::new(&lab, "check = [[\"DO\"]]", script);
+    shop.landed("1.0");
+    assert_eq!(shop.read("tries").len(), 6);
+    let log = shop.host.log();
+    let said = log.iter().filter(|line| line.contains("check `"));
+    let ends = log.iter().filter(|line| line.contains("not written down any more")).count();
+    assert_eq!(ends, 1, "{} lines", said.count());
+}
+
 #[test]
 fn a_service_that_activated_starts_goes_on_and_nothing_else_does() {
     let lab = Lab::new().unwrap();
