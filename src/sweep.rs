@@ -27,8 +27,10 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 pub struct Swept {
     /// Releases that went live.
     pub live: Vec<String>,
-    /// Releases that landed, or were passed over.
+    /// Releases that landed, and do not go live by themselves.
     pub landed: Vec<String>,
+    /// Releases that are older than what is live, and were not read.
+    pub passed_over: Vec<String>,
     /// What failed now, and was not only waiting.
     pub failed: Vec<Failed>,
     /// Apps that another process is deploying.
@@ -81,16 +83,20 @@ pub const NOTHING: &str = "nothing to do";
 /// For people: one line a release.
 impl fmt::Display for Swept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { live, landed, failed, busy, skipped, .. } = self;
+        let Self { live, landed, passed_over, failed, busy, skipped, .. } = self;
         live.iter().try_for_each(|name| writeln!(f, "{name} is live"))?;
         landed.iter().try_for_each(|name| writeln!(f, "{name} landed"))?;
+        passed_over
+            .iter()
+            .try_for_each(|name| writeln!(f, "{name} is older than what is live: passed over"))?;
         busy.iter()
             .try_for_each(|app| writeln!(f, "{app} is being deployed by another process"))?;
         failed.iter().try_for_each(|Failed { subject, exit, .. }| {
             writeln!(f, "{subject} failed ({})", exit.code())
         })?;
         skipped.iter().try_for_each(|skipped| writeln!(f, "{skipped}"))?;
-        match live.len() + landed.len() + busy.len() + failed.len() + skipped.len() {
+        let releases = live.len() + landed.len() + passed_over.len();
+        match releases + busy.len() + failed.len() + skipped.len() {
             0 => f.write_str(NOTHING),
             _ => Ok(()),
         }
@@ -102,7 +108,8 @@ impl Swept {
     fn settled(&mut self, name: String, outcome: &Outcome) {
         match outcome {
             Outcome::Live { .. } => self.live.push(name),
-            Outcome::Landed { .. } | Outcome::Superseded => self.landed.push(name),
+            Outcome::Landed { .. } => self.landed.push(name),
+            Outcome::Superseded => self.passed_over.push(name),
             Outcome::Returned { why, .. } => {
                 let (exit, message) = (outcome.exit(), why.to_string());
                 self.failed.push(Failed { subject: name, exit, message });

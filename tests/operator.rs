@@ -138,7 +138,7 @@ fn every_answer_has_its_object() {
 
     let pruned = json!({"app": "shop", "pruned": ["1.0"]});
     assert_eq!(host.json(&["prune", "shop", "--keep", "1"]), pruned);
-    let nothing = json!({"live": [], "landed": [], "failed": [], "busy": [], "skipped": []});
+    let nothing = json!({"live": [], "landed": [], "passed_over": [], "failed": [], "busy": [], "skipped": []});
     assert_eq!(host.json(&["sweep"]), nothing);
 
     let run = host.run(&["rollback", "shop", "--to", "1.0", "--json"]);

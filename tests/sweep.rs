@@ -104,7 +104,7 @@ fn the_session_alone_is_enough(lab: &Lab, flavour: Flavour) {
 
     let swept = host.json(&["sweep"]);
     let all = serde_json::json!(
-        {"live": ["shop 1.0"], "landed": [], "failed": [], "busy": [], "skipped": []});
+        {"live": ["shop 1.0"], "landed": [], "passed_over": [], "failed": [], "busy": [], "skipped": []});
     assert_eq!(swept, all);
     assert_eq!(host.page("shop").as_deref(), Some("1.0"));
     assert_eq!(host.good(&["sweep"]), "nothing to do\n");

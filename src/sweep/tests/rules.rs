@@ -3,7 +3,7 @@
 use super::world::{APP, Came, LINGER, World, hash, key, locked, version};
 use crate::{
     choose::Stay,
-    deploy,
+    deploy::{self, Outcome},
     disk::{Disk, Kind, memory::Journal},
     error::Exit,
     operate::{self, Done, Rollback},
@@ -11,6 +11,7 @@ use crate::{
     release::{By, Mark, Record, State, Target, Unix, Wait},
     settle::Crew,
     store::{CURRENT, Current, PREVIOUS, RECORDS, Stage},
+    sweep::Swept,
     switch,
 };
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
@@ -266,6 +267,14 @@ fn what_cannot_be_activated_says_why() {
         assert!(error.cause.contains(said), "{error}");
     }
     assert_eq!(live(&world), "1");
+}
+
+#[test]
+fn what_was_passed_over_is_not_said_to_have_landed() {
+    let mut swept = Swept::default();
+    swept.settled("shop 1".into(), &Outcome::Superseded);
+    assert_eq!(swept.to_string().trim_end(), "shop 1 is older than what is live: passed over");
+    assert_eq!((swept.landed, swept.passed_over), (vec![], vec!["shop 1".to_owned()]));
 }
 
 #[test]
