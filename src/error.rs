@@ -196,6 +196,16 @@ pub fn quoted(path: impl AsRef<Path>) -> String {
     format!("`{}`", escaped(path.as_ref().as_os_str().as_bytes()))
 }
 
+/// A path as it is typed in a shell, in quotes where it needs them: for hints that will be pasted.
+pub fn typed(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref().to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,".contains(c);
+    match !path.is_empty() && path.chars().all(is_plain) {
+        true => path.into_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
 /// Bytes as one line of printable text: what is not UTF-8, a control character, or could turn
 /// text around on a terminal becomes `\xNN`, a backslash is doubled, so that nothing can forge a
 /// log line and the original can be recovered.
@@ -265,6 +275,16 @@ mod tests {
     fn escaped_text_is_one_printable_line() {
         assert_eq!(escaped(b"a\nb\\c\xff\x1b[31m"), "a\\x0Ab\\\\c\\xFF\\x1B[31m");
         assert_eq!(escaped("é \u{202e}".as_bytes()), "é \\xE2\\x80\\xAE");
+    }
+
+    #[test]
+    fn a_path_is_typed_as_a_shell_reads_it() {
+        assert_eq!(typed("/srv/www/shop-1.0_a"), "/srv/www/shop-1.0_a");
+        for path in ["/a b", "", "/it's", "$(id)", "-n; `id`", "\"x\" \\ ~ é *"] {
+            let script = format!("printf %s {}", typed(path));
+            let read = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(read.stdout).unwrap(), path, "{script}");
+        }
     }
 
     #[test]

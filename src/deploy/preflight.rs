@@ -4,7 +4,7 @@ use super::Job;
 use crate::{
     check,
     disk::{Disk, Kernel},
-    error::{Error, Exit, Result, quoted},
+    error::{Error, Exit, Result, quoted, typed},
     prune::{self, Keep},
     release::{Record, Unix},
     store::{SHARED, Seen},
@@ -41,8 +41,8 @@ fn shared(job: &Job<'_>) -> Result<()> {
             None => job.app.root.join(SHARED).join(&shared.path),
         };
         if !target.exists() {
-            let place = target.display();
-            let parent = target.parent().unwrap_or(&target).display();
+            let place = typed(&target);
+            let parent = typed(target.parent().unwrap_or(&target));
             let cause = format!("{} is linked into every release and is missing", quoted(&target));
             return Err(Error::new(Exit::Config, "land", job, cause).hint(format!(
                 "create it as a directory (mkdir -p {place}) or put the file there (mkdir -p {parent})"

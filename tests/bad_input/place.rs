@@ -282,6 +282,13 @@ fn a_release_without_what_it_shares_waits() {
     let shared = host.root("shop").join("shared/sites");
     fs::create_dir_all(&shared).unwrap();
     fs::write(shared.join("settings.php"), "secret").unwrap();
+    // The hint is there to be pasted.
+    host.configure(&shop("shared = [\"it's a $(place)\"]"));
+    let hint = host.finished(&torrent, &payload).stderr;
+    let hint = hint.split_once("a directory (").and_then(|(_, rest)| rest.split_once(") or put"));
+    let run = Command::new("sh").arg("-c").arg(hint.unwrap().0).status().unwrap();
+    assert!(run.success() && host.root("shop").join("shared/it's a $(place)").is_dir());
+    host.configure(&shop("shared = [\"sites/settings.php\"]"));
     lands(&host, &torrent, &payload, "2.0");
     assert_eq!(host.served("shop", "sites/settings.php").as_deref(), Some("secret"));
 }

@@ -13,7 +13,7 @@ use super::{
     guide,
     output::Output,
 };
-use crate::error::{Context, Error, Exit, Result, escaped, quoted};
+use crate::error::{Context, Error, Exit, Result, escaped, quoted, typed};
 use clap::Command;
 use std::{fs, io, io::Write, path::Path};
 
@@ -85,7 +85,7 @@ fn write_all(directory: &Path) -> Result<()> {
         Ok(place) if place.is_dir() => {}
         Ok(_) => return Err(no_place("it is no directory").hint("name a directory: --to DIR")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let make = format!("mkdir -p {}", quoted(directory).trim_matches('`'));
+            let make = format!("mkdir -p {}", typed(directory));
             return Err(no_place("there is no such directory").hint(make));
         }
         Err(e) => return Err(Error::io("write into", directory, &e)),
