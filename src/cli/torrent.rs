@@ -75,7 +75,12 @@ impl Source {
     }
 
     fn of_file(path: &Path) -> Result<Self> {
-        let bytes = torrent::read(path)?;
+        let bytes = torrent::read(path).map_err(|error| match error.exit {
+            Exit::NotFound => error.hint(
+                "name a .torrent file, or the info hash of a download: 40 hexadecimal digits",
+            ),
+            _ => error,
+        })?;
         let torrent = torrent::parse(&quoted(path), &bytes)?;
         Ok(Self { torrent, bytes, from: Origin::File(path.to_owned()) })
     }

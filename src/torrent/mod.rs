@@ -39,7 +39,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     bounded::read(path, TORRENT_MAX).map_err(|why| match why {
         Unread::Io(e) if e.kind() == io::ErrorKind::NotFound => {
             Error::new(Exit::NotFound, "read", quoted(path), "there is no such file")
-                .hint("name a .torrent file, or the info hash of a download: 40 hexadecimal digits")
+                .hint("name a .torrent file")
         }
         Unread::Io(e) => Error::io("read", path, &e),
         Unread::Not(what) => no_torrent(&format!("it is {what}, not a regular file"))
