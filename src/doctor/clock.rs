@@ -2,12 +2,22 @@
 //! program existed. The time zone does not matter: everything is in UTC.
 
 use super::{Area, Finding};
-use crate::{error::Exit, look::AppStatus, release::Unix};
+use crate::{
+    error::Exit,
+    look::{AppStatus, Case},
+    release::Unix,
+};
 
 /// 2024-01-01T00:00:00Z: a machine that says less lost its clock.
 const BEFORE_US: Unix = Unix(1_704_067_200);
 /// Clocks of two machines may differ by this, in seconds.
 const DRIFT: i64 = 300;
+
+/// Nothing follows from when it got so, and nothing will ever write it again: a fault by it would last
+/// until that time comes.
+fn is_over(state: Case) -> bool {
+    matches!(state, Case::Pruned | Case::Superseded | Case::Refused | Case::Bad | Case::Returned)
+}
 
 pub(super) fn judged(apps: &[AppStatus], now: Unix) -> Finding {
     let cure = "let it be set and kept by NTP: `timedatectl` says whether it is";
@@ -18,6 +28,7 @@ pub(super) fn judged(apps: &[AppStatus], now: Unix) -> Finding {
             .cured_by(cure);
     }
     let all = apps.iter().flat_map(|app| app.releases.iter().map(move |r| (&app.app, r)));
+    let all = all.filter(|(_, release)| !is_over(release.state));
     let dates = all.flat_map(|(app, release)| {
         let written = release.since.map(|at| (at, format!("{app} {} is so since", release.name())));
         let signed =
