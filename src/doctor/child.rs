@@ -72,7 +72,9 @@ fn judged(inside: &Inside, asked: &Asked<'_>) -> Vec<Finding> {
     });
     found.push(configuration(inside, asked));
     found.extend(inside.session.iter().map(|told| told.fault(Area::Child, "child-session")));
-    found.extend(inside.syslog.as_ref().map(|told| {
+    // Without a configuration it asked after the socket that is none of ours.
+    let syslog = inside.syslog.as_ref().filter(|_| inside.wrong.is_none());
+    found.extend(syslog.map(|told| {
         let mut quiet = told.fault(Area::Child, "child-syslog");
         (quiet.level, quiet.exit) = (super::Level::Warning, None);
         quiet.cured_by("without it the hook is silent: let it reach `[log] socket`")
@@ -87,9 +89,18 @@ fn judged(inside: &Inside, asked: &Asked<'_>) -> Vec<Finding> {
 fn configuration(inside: &Inside, asked: &Asked<'_>) -> Finding {
     let file = quoted(Path::new(&inside.config));
     if let Some(wrong) = &inside.wrong {
-        return wrong
-            .fault(Area::Child, "child-configuration")
-            .cured_by("`seedship doctor --fix` names the right one in the binding");
+        let fault = wrong.fault(Area::Child, "child-configuration");
+        let is_this = Path::new(&inside.config) == asked.file;
+        return match (is_this, fault.exit) {
+            (true, Some(Exit::Permission)) => {
+                let user = inside.user_shown();
+                fault.cured_by(format!("let `{user}` read it: `namei -l` shows owners and modes"))
+            }
+            (true, _) => fault,
+            (false, _) => {
+                fault.cured_by("`seedship doctor --fix` names the right one in the binding")
+            }
+        };
     }
     if inside.digest == asked.own.digest {
         return Finding::ok(Area::Child, "child-configuration", format!("it reads {file}"));
@@ -136,9 +147,11 @@ fn anothers(inside: &Inside, app: &App) -> Option<Finding> {
     if [owner, 0].contains(&inside.uid) {
         return None;
     }
-    let owner = super::inside::user_shown(owner, None);
-    let says = format!("the hook runs as `{}`, the root belongs to `{owner}`", inside.user_shown());
-    let cure = format!("run rtorrent as `{owner}`, or give {} to its user", quoted(&app.root));
+    let (user, shown) = (inside.user_shown(), super::inside::user_shown(owner, None));
+    let says = format!("the hook runs as `{user}`, the root belongs to `{shown}`");
+    let give = format!("give {} and what seedship made in it to `{user}`", quoted(&app.root));
+    // rtorrent is nothing to be run as root.
+    let cure = if owner == 0 { give } else { format!("run rtorrent as `{shown}`, or {give}") };
     Some(
         Finding::fault(Exit::Permission, Area::App, "root-owner", says)
             .because("one user writes an app: the owner of its root")

@@ -163,6 +163,13 @@ impl From<&Error> for Told {
     }
 }
 
+/// For people: what failed, and why.
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", one_line(&self.what), one_line(&self.cause))
+    }
+}
+
 impl Told {
     /// As a fault.
     pub(super) fn fault(&self, area: Area, id: &'static str) -> Finding {

@@ -37,7 +37,7 @@ pub(super) struct Hook {
 pub(super) struct Call {
     pub(super) key: String,
     pub(super) program: String,
-    /// What stands beside `finished` and the hash: `--config FILE`.
+    /// Which configuration it names: `--config`, FILE; or nothing.
     pub(super) options: Vec<String>,
     /// Its handler does nothing else.
     pub(super) alone: bool,
@@ -169,8 +169,7 @@ fn judge(handler: &Handler, known: &Known<'_>, hook: &mut Hook) -> Found {
             return Found::Wrong;
         }
     };
-    let ours: Vec<&Statement> =
-        statements.iter().filter(|statement| is_hook(statement, known.own_name)).collect();
+    let ours = meant(handler, &statements, known.own_name);
     let Some(first) = ours.first() else { return Found::Another };
     let itself = first.program().is_some_and(|program| is_ours(program, known.own_name));
     let call = call(&handler.key, first, statements.len() == 1 && itself);
@@ -189,6 +188,25 @@ fn judge(handler: &Handler, known: &Known<'_>, hook: &mut Hook) -> Found {
     if is_right { Found::Right } else { Found::Wrong }
 }
 
+/// The statements that are meant to run seedship. What runs under the key that is ours is meant to,
+/// whatever it is called: somebody's own script is told of, and not overwritten.
+fn meant<'s>(
+    handler: &Handler,
+    statements: &'s [Statement],
+    own_name: &OsStr,
+) -> Vec<&'s Statement> {
+    let named: Vec<_> = statements.iter().filter(|s| is_hook(s, own_name)).collect();
+    match named.is_empty() && handler.key == KEY {
+        true => statements.iter().filter(|statement| is_run(statement)).collect(),
+        false => named,
+    }
+}
+
+/// A statement that runs a program.
+fn is_run(statement: &Statement) -> bool {
+    statement.command.starts_with("exec")
+}
+
 fn wrong(id: &'static str, says: String) -> Finding {
     Finding::fault(Exit::Config, Area::Hook, id, says)
 }
@@ -203,7 +221,7 @@ fn is_hook(statement: &Statement, own_name: &OsStr) -> bool {
     let texts = || statement.arguments.iter().filter_map(Word::text);
     let whole = || texts().collect::<Vec<_>>().join(" ");
     let through = || is_meant(&whole(), own_name);
-    statement.command.starts_with("exec")
+    is_run(statement)
         && (statement.program().is_some_and(|program| is_ours(program, own_name)) || through())
 }
 
@@ -220,9 +238,17 @@ fn is_meant(text: &str, own_name: &OsStr) -> bool {
 }
 
 fn call(key: &str, statement: &Statement, alone: bool) -> Call {
-    let words = statement.arguments.get(1..).unwrap_or_default();
-    let options = words.iter().filter_map(Word::text);
-    let options = options.filter(|word| *word != "finished").map(str::to_owned).collect();
+    let mut words = statement.arguments.get(1..).unwrap_or_default().iter().filter_map(Word::text);
+    let mut options = Vec::new();
+    while let Some(word) = words.next() {
+        let file = match word {
+            "--config" => words.next(),
+            _ => word.strip_prefix("--config="),
+        };
+        if let Some(file) = file {
+            options = vec!["--config".to_owned(), file.to_owned()];
+        }
+    }
     let program = statement.program().unwrap_or_default().to_owned();
     Call { key: key.to_owned(), program, options, alone }
 }
@@ -419,11 +445,38 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_under_our_own_key_is_not_overwritten() {
+        let wrapper = "execute.nothrow.bg=/usr/local/bin/deploy.sh,$d.hash=";
+        let hook = judge(&[text(KEY, wrapper)]);
+        assert_eq!(hook.wrong, [Wrong { key: KEY.into(), alone: false }]);
+        assert_eq!(hook.findings[0].id, "hook-through");
+        assert!(hook.findings[0].says.contains("`/usr/local/bin/deploy.sh`"), "{hook:?}");
+        let hook = judge(&[text("mine", wrapper)]);
+        assert_eq!((hook.wrong, hook.findings[0].id), (vec![], "hook-unbound"));
+    }
+
+    #[test]
     fn options_of_every_command_are_right() {
-        for options in ["\"--config\",\"/a b/c.toml\",", "--json,", "--config=/c.toml,"] {
+        for (options, config) in [
+            ("\"--config\",\"/a b/c.toml\",", "/a b/c.toml"),
+            ("--config=/c.toml,", "/c.toml"),
+            ("--json,", ""),
+        ] {
             let bound = format!("execute.nothrow.bg=/usr/bin/seedship,{options}finished,$d.hash=");
             let hook = judge(&[text("aa", &bound)]);
-            assert!(hook.right.is_some() && hook.wrong.is_empty(), "{bound}: {:?}", hook.findings);
+            assert!(hook.wrong.is_empty(), "{bound}: {:?}", hook.findings);
+            let known = ["--config", config].map(str::to_owned);
+            let known = if config.is_empty() { &[][..] } else { &known[..] };
+            assert_eq!(hook.right.unwrap().options, known, "{bound}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_argument_is_no_option() {
+        for words in ["sweep", "finished,$d.hash=,--verbose", "finished,--config"] {
+            let hook =
+                judge(&[text("aa", &format!("execute.nothrow.bg=/usr/bin/seedship,{words}"))]);
+            assert_eq!(hook.called.unwrap().options, [""; 0], "{words}");
         }
     }
 

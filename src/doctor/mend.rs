@@ -125,13 +125,14 @@ fn reachable(asked: &Asked<'_>, hook: &Hook) -> Result<(String, Vec<String>, Ins
     programs.push((own, Vec::new()));
     for (program, options) in programs {
         // As it is bound; bare, as the shipped line has it; with the configuration named.
-        let options = Some(only_config(&options)).filter(|options| !options.is_empty());
+        let options = Some(options).filter(|options| !options.is_empty());
         for options in options.into_iter().chain([Vec::new(), config.clone()]) {
             match child::ask(asked, &program, &options) {
                 Ok(inside) if inside.digest == asked.own.digest => {
                     return Ok((program, options, inside));
                 }
-                Ok(inside) => failed = failed.or(Some(reads_another(&inside, asked))),
+                // The last says it best: to that one the configuration was named.
+                Ok(inside) => failed = Some(reads_another(&inside, asked)),
                 Err(error) => {
                     failed = failed.or(Some(error));
                     break;
@@ -143,14 +144,11 @@ fn reachable(asked: &Asked<'_>, hook: &Hook) -> Result<(String, Vec<String>, Ins
         .unwrap_or_else(|| Error::new(Exit::Bug, "find", "a program to bind", "none was tried")))
 }
 
-/// `--config FILE`, of whatever a call was given.
-fn only_config(options: &[String]) -> Vec<String> {
-    let at = options.iter().position(|word| word == "--config");
-    at.and_then(|at| options.get(at..at + 2)).map(<[String]>::to_vec).unwrap_or_default()
-}
-
 fn reads_another(inside: &Inside, asked: &Asked<'_>) -> Error {
-    let cause = format!("it reads another configuration, {}", quoted(Path::new(&inside.config)));
+    let cause = match &inside.wrong {
+        Some(wrong) => format!("it {wrong}"),
+        None => format!("it reads another configuration, {}", quoted(Path::new(&inside.config))),
+    };
     let thing = "the hook as rtorrent's child";
     let hint = format!("let rtorrent's user read {}", quoted(asked.file));
     Error::new(Exit::Config, "bind", thing, cause).hint(hint)

@@ -18,6 +18,7 @@ lab::on_both![
     a_child_in_a_sandbox_is_told_of,
     a_root_that_the_child_cannot_write_is_told_of,
     a_child_of_another_user_is_told_of,
+    a_configuration_that_the_child_may_not_read_is_told_of,
     a_child_that_is_another_program_is_told_of,
     who_may_connect_is_told,
     who_may_not_connect_is_told_and_sees_the_rest,
@@ -84,8 +85,27 @@ fn a_child_of_another_user_is_told_of(lab: &Lab, flavour: Flavour) {
     let found = Found::of(&host, &[]);
     found.is("child", "ok", "runs as `nobody`");
     found.is("root-owner", "fault", "the hook runs as `nobody`, the root belongs to `root`");
+    found.is("root-owner", "fault", "made in it to `nobody`");
+    assert!(!found.told("root-owner").contains("run rtorrent as `root`"), "{:#}", found.all);
     found.is("child-session", "fault", "permission denied");
     assert_eq!(found.code, 77, "{:#}", found.all);
+}
+
+/// Another binding cannot cure that, and the log that it did not read of is not missed.
+fn a_configuration_that_the_child_may_not_read_is_told_of(lab: &Lab, flavour: Flavour) {
+    if !as_root() {
+        return skip("only root can become other users");
+    }
+    let host = Host::new(lab, SHOP);
+    let user = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let hook = wrapped(lab, &format!("exec {user} HOOK \"$@\""));
+    let _node = host.node(flavour).hook(hook).start().unwrap();
+    fs::set_permissions(host.config(), fs::Permissions::from_mode(0o600)).unwrap();
+    let found = Found::of(&host, &[]);
+    found.is("child-configuration", "fault", "permission denied");
+    let told = found.told("child-configuration");
+    assert!(told.contains("let `nobody` read it") && !told.contains("--fix"), "{told}");
+    assert_eq!(found.level("child-syslog"), "", "{:#}", found.all);
 }
 
 fn readable_by_others(file: &Path) -> bool {
