@@ -106,9 +106,8 @@ fn overdue(app: &AppStatus, now: Unix) -> Option<Finding> {
 /// What a sweep will try again.
 fn waiting(app: &AppStatus) -> Option<Finding> {
     let release = app.releases.iter().find(|release| release.state == Case::Waiting)?;
-    let when = release.not_before.map_or(String::new(), |then| format!(" until {then}"));
     Some(
-        Finding::warning(Area::App, "waiting", format!("{} waits{when}", release.name()))
+        Finding::warning(Area::App, "waiting", format!("{} waits", release.name()))
             .because(release.why.clone().unwrap_or_default())
             .cured_by("put that right; the next `seedship sweep` after it tries again"),
     )
@@ -118,9 +117,13 @@ fn waiting(app: &AppStatus) -> Option<Finding> {
 fn refused(app: &AppStatus) -> Option<Finding> {
     let newest = app.releases.first().filter(|release| release.state == Case::Refused)?;
     let why = newest.why.clone().unwrap_or_default();
+    let cure = match newest.retried {
+        true => "the next `seedship sweep` tries it",
+        false => "publish it again as a new version",
+    };
     Some(
         Finding::warning(Area::App, "refused", format!("{} was refused", newest.name()))
             .because(why)
-            .cured_by("publish it again as a new version"),
+            .cured_by(cure),
     )
 }

@@ -99,6 +99,9 @@ pub struct Release {
     pub not_before: Option<Unix>,
     /// How often it was tried, where it waits.
     pub tries: Option<u32>,
+    /// It was refused, and a sweep tries it again: the configuration changed since.
+    #[serde(skip)]
+    pub(crate) retried: bool,
     /// The exit code that it failed with.
     pub exit: Option<u8>,
     /// The process that lands it or conducts its trial.
@@ -148,6 +151,7 @@ impl Release {
             since: None,
             not_before: None,
             tries: None,
+            retried: false,
             exit: None,
             pid: None,
             number: None,
@@ -267,9 +271,10 @@ impl Release {
                 self.exit = Some(wait.exit);
             }
             State::Refused { exit, reason, digest, .. } => {
-                let again = match *digest == view.app.digest {
-                    true => "",
-                    false => " (tried again: the configuration changed)",
+                self.retried = *digest != view.app.digest;
+                let again = match self.retried {
+                    false => "",
+                    true => " (tried again: the configuration changed)",
                 };
                 self.is(Case::Refused, format!("{reason}{again}"));
                 self.exit = Some(*exit);

@@ -259,7 +259,8 @@ fn what_the_releases_say_is_told() {
     let (torrent, payload) = release(&lab, "2.0");
     damage(&payload);
     assert_eq!(host.finished(&torrent, &payload).code, 75);
-    Found::of(&host, &[]).is("waiting", "warning", "2.0 waits until");
+    let told = Found::of(&host, &[]).told("waiting");
+    assert!(told.starts_with("2.0 waits | until "), "said once: {told}");
     two_days_pass(&host, "shop");
     let records = host.root("shop").join(".seedship/records");
     let file = records.join(format!("{}.toml", torrent.hash.to_uppercase()));
@@ -294,6 +295,39 @@ fn a_clock_that_went_back_is_found() {
     fs::write(&file, lines.collect::<Vec<_>>().join("\n") + "\n").unwrap();
     let found = Found::of(&host, &[]);
     found.is("clock", "fault", "1.0 is so since 2100-01-01T00:00:00Z");
+}
+
+/// Nothing ever writes its record again: a fault by it would last until that time comes.
+#[test]
+fn a_clock_that_was_ahead_when_something_was_pruned_is_forgiven() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, SHOP);
+    let (torrent, _) = host.landed("shop", "1.0");
+    host.landed("shop", "2.0");
+    let records = host.root("shop").join(".seedship/records");
+    let file = records.join(format!("{}.toml", torrent.hash.to_uppercase()));
+    let text = fs::read_to_string(&file).unwrap();
+    let lines = text.lines().map(|line| match line.split(" = ").next() {
+        Some("at") => "at = 4102444800",
+        Some("state") => "state = \"pruned\"",
+        _ => line,
+    });
+    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+    fs::write(&file, text).unwrap();
+    fs::remove_dir_all(host.root("shop").join("releases/1.0")).unwrap();
+    Found::of(&host, &[]).is("clock", "ok", "the clock says");
+}
+
+/// What a changed configuration lets be tried again needs no new version.
+#[test]
+fn a_refused_release_that_is_tried_again_is_said_so() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, &format!("{SHOP}must_exist = [\"nonesuch\"]\n"));
+    let (torrent, payload) = release(&lab, "1.0");
+    assert_eq!(host.finished(&torrent, &payload).code, 65);
+    Found::of(&host, &[]).is("refused", "warning", "publish it again as a new version");
+    host.configure(SHOP);
+    Found::of(&host, &[]).is("refused", "warning", "the next `seedship sweep` tries it");
 }
 
 #[test]
