@@ -322,10 +322,8 @@ fn machines_get_one_object_whatever_fails() {
     let whole = fs::read(&payload).unwrap();
     fs::write(&payload, "").unwrap();
     error(&event, 75);
-    error(
-        &["finished", &torrent.hash.replace('A', "B"), "--torrent", file, "--payload", place],
-        66,
-    );
+    let other: String = torrent.hash.chars().rev().collect();
+    error(&["finished", &other, "--torrent", file, "--payload", place], 66);
     fs::write(&payload, whole).unwrap();
     let done = object(&event, 0);
     assert_eq!((&done["outcome"], &done["version"]), (&"live".into(), &"1.0".into()), "{done}");
