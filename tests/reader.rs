@@ -146,7 +146,7 @@ fn status_shows_people_what_is_live_and_what_waits() {
     let expected = "\
 shop: 1.4.2 is live since 2014-05-13T16:53:20Z (N y ago), #2, 12.3 MiB
   held by anna since 2014-05-13T16:53:20Z: freeze
-  waiting  1.6.0  until 2100-01-01T00:00:00Z: piece 3 is \\x1B[31mdamaged
+  waiting  1.6.0  for the next sweep: piece 3 is \\x1B[31mdamaged
   staged   1.5.0  held by anna
   good     1.4.1  `rollback` goes there
   and 1 pruned
@@ -212,7 +212,7 @@ fn machines_get_everything_with_times_as_rfc_3339() {
         releases.as_array().unwrap().iter().map(|r| r["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["waiting", "staged", "live", "good", "pruned"]);
     assert_eq!(releases[0]["not_before"], "2100-01-01T00:00:00Z");
-    assert_eq!(releases[0]["why"], "until 2100-01-01T00:00:00Z: piece 3 is \u{1b}[31mdamaged");
+    assert_eq!(releases[0]["why"], "for the next sweep: piece 3 is \u{1b}[31mdamaged");
     assert_eq!(
         (&releases[3]["previous"], &releases[3]["rollback_target"]),
         (&json!(true), &json!(true))
