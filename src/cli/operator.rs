@@ -23,7 +23,7 @@ use log::Level;
 use serde_json::{Value, json};
 
 fn site(app: &Settings) -> Result<Site<Kernel>> {
-    Ok(Site::new(Kernel::open(&app.root)?, app.mode.directory()))
+    Ok(Site::new(Kernel::open(&app.root)?.spending(), app.mode.directory()))
 }
 
 /// The site of an app that this process may write now.

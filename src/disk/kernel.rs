@@ -1,6 +1,6 @@
 //! [`Disk`] over the kernel: system calls relative to one open directory.
 
-use super::{Disk, Kind, Renamed, Space, mounts, reading};
+use super::{Disk, Kind, Renamed, Space, mounts, reading, reserve};
 use crate::error::{Context, Error, Exit, Result, escaped, quoted};
 use nix::{
     dir::Dir,
@@ -17,7 +17,7 @@ use nix::{
 };
 use std::{
     fs::{self, File},
-    io::{Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -50,6 +50,8 @@ const UNSAFE_FILE_SYSTEMS: &[(i64, &str)] = &[
 pub struct Kernel {
     place: PathBuf,
     root: OwnedFd,
+    /// What is set aside may be used up.
+    spends: bool,
 }
 
 impl Kernel {
@@ -60,7 +62,7 @@ impl Kernel {
     pub fn open(place: &Path) -> Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         match nix::fcntl::open(place, flags, Mode::empty()) {
-            Ok(root) => Ok(Self { place: place.to_owned(), root }),
+            Ok(root) => Ok(Self { place: place.to_owned(), root, spends: false }),
             Err(Errno::ENOENT | Errno::ENOTDIR) => Err(Error::new(
                 Exit::NotOurs,
                 "open",
@@ -72,6 +74,21 @@ impl Kernel {
                 place.display()
             ))),
             Err(e) => Err(Error::io("open", place, &e.into())),
+        }
+    }
+
+    /// For a command that a person typed: on a full disk it may use what was [set
+    /// aside](Disk::set_aside).
+    #[must_use]
+    pub fn spending(self) -> Self {
+        Self { spends: true, ..self }
+    }
+
+    /// Does it, and on a full disk once more when there is a little room.
+    fn with_room<T>(&self, step: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match step() {
+            Err(e) if self.spends && is_full(&e) && reserve::give_up(self) => step(),
+            done => done,
         }
     }
 
@@ -149,6 +166,11 @@ impl Kernel {
 /// `""` is the root itself.
 fn here(path: &str) -> &str {
     if path.is_empty() { "." } else { path }
+}
+
+/// No bytes, no inodes, or the user's share of them is used up.
+fn is_full(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The kernel or the file system does not have this flag; every other error is an error.
@@ -230,6 +252,10 @@ impl Disk for Kernel {
         })
     }
 
+    fn set_aside(&self) {
+        reserve::keep(self);
+    }
+
     fn make_dir(&self, path: &str, mode: u32) -> Result<bool> {
         let mode = Mode::from_bits_truncate(mode);
         match mkdirat(&self.root, path, mode) {
@@ -251,11 +277,12 @@ impl Disk for Kernel {
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<()> {
-        let mut file = self
-            .open_for_writing(path, OFlag::O_WRONLY | OFlag::O_TRUNC)
-            .on("write", self.full(path))?;
-        file.write_all(content).on("write", self.full(path))?;
-        file.sync_all().on("write", self.full(path))
+        let written = self.with_room(|| {
+            let mut file = self.open_for_writing(path, OFlag::O_WRONLY | OFlag::O_TRUNC)?;
+            file.write_all(content)?;
+            file.sync_all()
+        });
+        written.on("write", self.full(path))
     }
 
     fn append(&self, path: &str, content: &[u8]) -> Result<()> {
@@ -266,7 +293,8 @@ impl Disk for Kernel {
     }
 
     fn symlink(&self, text: &str, path: &str) -> Result<()> {
-        symlinkat(text, &self.root, path).on("make the link", self.full(path))
+        let made = self.with_room(|| Ok(symlinkat(text, &self.root, path)?));
+        made.on("make the link", self.full(path))
     }
 
     fn remove(&self, path: &str) -> Result<()> {
@@ -281,15 +309,15 @@ impl Disk for Kernel {
         match mounts::within(&full) {
             Ok(None) => {}
             Ok(Some(point)) => return Err(holds(&full, &point)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(Error::io("remove", full, &e)),
         }
         let first = match fs::remove_dir_all(&full) {
             Ok(()) => return Ok(()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => e,
         };
-        if first.kind() == std::io::ErrorKind::PermissionDenied && open_up(&full).is_ok() {
+        if first.kind() == io::ErrorKind::PermissionDenied && open_up(&full).is_ok() {
             return fs::remove_dir_all(&full).on("remove", full);
         }
         Err(Error::io("remove", full, &first))
@@ -392,7 +420,7 @@ fn holds(tree: &Path, point: &Path) -> Error {
 }
 
 /// Makes every directory of a tree writable and searchable for its owner, links not followed.
-fn open_up(tree: &Path) -> std::io::Result<()> {
+fn open_up(tree: &Path) -> io::Result<()> {
     let mut open = vec![tree.to_owned()];
     while let Some(directory) = open.pop() {
         let mode = fs::symlink_metadata(&directory)?.permissions().mode();

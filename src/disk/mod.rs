@@ -11,6 +11,7 @@
 mod kernel;
 mod mounts;
 mod reading;
+mod reserve;
 mod trial;
 #[cfg(test)]
 pub(crate) mod memory;
@@ -76,6 +77,9 @@ pub trait Disk {
     /// Free space.
     fn space(&self) -> Result<Space>;
 
+    /// Sets a little room aside for what an operator's command writes on a full disk; nothing
+    /// depends on it, and that there is none left is no failure.
+    fn set_aside(&self);
     /// Makes a directory with exactly `mode`, whatever the umask; false if it was there.
     fn make_dir(&self, path: &str, mode: u32) -> Result<bool>;
     /// Creates or truncates a file, writes it whole and fsyncs the file (not its directory).

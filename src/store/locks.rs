@@ -41,6 +41,7 @@ impl<D: Disk> Site<D> {
     /// 75, naming the holder, if it was held all the time.
     pub fn deploying(&mut self, wait: Duration, who: &Who) -> Result<Deploying<'_, D>> {
         self.furnish()?;
+        self.disk.set_aside();
         let mut free = self.disk.lock(DEPLOY_LOCK, Duration::ZERO)?;
         if free.is_none() && !wait.is_zero() {
             let (place, holder) = (crate::error::quoted(self.disk.place()), self.holder()?);

@@ -80,6 +80,42 @@ fn out_of_inodes() {
     );
 }
 
+/// What a person types when the disk is full must work when the disk is full.
+#[test]
+fn an_operator_works_on_a_full_disk() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    let typed: [&Act; 4] = [&drill::ROLLBACK, &drill::ACTIVATE, &drill::HOLD, &drill::PRUNE];
+    let full: [fn(&Drill<'_>) -> String; 2] = [
+        |drill| {
+            let used = drill.statfs().blocks() - drill.statfs().blocks_free();
+            format!("size={}", used * PAGE)
+        },
+        |drill| format!("nr_inodes={}", drill.statfs().files() - drill.statfs().files_free()),
+    ];
+    for (act, full) in typed.iter().flat_map(|act| full.map(|full| (act, full))) {
+        let lab = drill::lab();
+        let root = lab.folder("www/shop").unwrap();
+        let mount =
+            Mount::new(&["-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs"], &root).unwrap();
+        let drill = Drill::new(&lab, act);
+        drill.again();
+        mount.remount(&full(&drill)).unwrap();
+        let run = Run::of(drill.command().output().unwrap());
+        assert_eq!(run.code, 0, "{}: {run:?}", act.name);
+        mount.remount("size=64m,nr_inodes=10000").unwrap();
+        survived(&drill, "nothing left", &run, &[]);
+    }
+    lab::withstood!(
+        "Faults",
+        "a wholly full disk, by bytes and by inodes, and an operator who types four commands",
+        typed.len() * full.len(),
+        "they work, with a little room that each deploy sets aside for them",
+        true,
+    );
+}
+
 #[test]
 fn it_is_read_only() {
     if !lab::own_mounts!() {

@@ -90,6 +90,8 @@ impl Disk for Memory {
         }))
     }
 
+    fn set_aside(&self) {}
+
     fn space(&self) -> Result<Space> {
         Ok(Space { bytes: u64::MAX, inodes: None })
     }
