@@ -2,7 +2,7 @@
 
 use super::world::{APP, Came, LINGER, World, hash, key, locked, version};
 use crate::{
-    choose::Stay,
+    choose::{self, Decision, Rules, Stay},
     deploy::{self, Outcome},
     disk::{Disk, Kind, memory::Journal},
     error::Exit,
@@ -586,4 +586,21 @@ fn a_link_made_by_hand_to_a_landed_release_is_an_activation() {
     world.unhold().unwrap();
     assert_eq!(world.land("2").unwrap(), Came::Stays(Stay::NotNewer(version("3"))));
     assert_eq!((live(&world).as_str(), world.state("3")), ("3", "good"));
+}
+
+/// Also for who only looks, before anybody's recovery wrote down that 3 is live.
+#[test]
+fn what_is_live_counts_as_activated_whatever_its_record_says() {
+    let world = world(&["1"]);
+    world.hold().unwrap();
+    land(&world, &["2", "3"]);
+    world.unhold().unwrap();
+    world.disk.by_hand(|d| {
+        d.remove(CURRENT).unwrap();
+        d.symlink("releases/3", CURRENT).unwrap();
+    });
+    assert_eq!((world.state("2"), world.state("3")), ("open", "open"));
+    let (two, rules) = (world.record("2").unwrap(), Rules::of(&world.app));
+    let decision = choose::choose(&two, &world.seen(), &rules, world.now());
+    assert_eq!(decision, Decision::Stay(Stay::NotNewer(version("3"))));
 }
