@@ -3,7 +3,7 @@
 use crate::{
     host::Host,
     release::{Release, Source},
-    show::{self, Show, VERSIONS},
+    show::{self, HEALED, Show, VERSIONS},
     tally::{self, Tally},
     teller::{Teller, grouped},
 };
@@ -118,7 +118,7 @@ impl<'s> Show<'s> {
             "Version 3.1 is damaged on web2's disk after its download",
             "rtorrent checked it as it came. What counts is what is read when it goes live.",
         );
-        let release = self.source.release(&self.lab, &self.tracker, "3.1")?;
+        let release = self.source.release(&self.lab, &self.tracker, HEALED)?;
         self.publish(&release)?;
         let parking = self.web2.park_at("stage-made")?;
         self.drop_into(&release, &[&self.web2])?;
@@ -137,25 +137,28 @@ impl<'s> Show<'s> {
         if code != 75 {
             return Err(Error::new(format!("promise broken: exit code {code} and not 75: {line}")));
         }
-        self.expect_page(&self.web2, VERSIONS[1])?;
-        self.teller
-            .good("web2", format_args!("exit code {code}, tried again later; 2.0 is served"));
         self.tally.refused.push((release.version.to_owned(), show::sentence(&line), code));
-        Ok(())
+        self.teller.good(
+            "web2",
+            format_args!(
+                "exit code {code}; rtorrent fetches the piece again, the event comes again"
+            ),
+        );
+        self.goes_live(&release, 2)
     }
 
-    /// Back to 1.0, on both.
+    /// Back to what was live before: to 1.0, and on web2 to 2.0.
     pub(crate) fn rollback(&mut self) -> Result<()> {
         self.teller.act(
             "Rollback",
             "It needs neither network nor rtorrent, and no running deploy is waited for.",
         );
-        for web in [&self.web1, &self.web2] {
+        for (web, version) in [&self.web1, &self.web2].into_iter().zip(VERSIONS) {
             let done = web.good(&["rollback", "site"])?;
-            self.expect_page(web, VERSIONS[0])?;
+            self.expect_page(web, version)?;
             self.teller.printed(&format!("seedship rollback site  ({})", web.name), &done.stdout);
             let ms = done.took.as_secs_f64() * 1e3;
-            self.teller.good(web.name, format_args!("serves 1.0 again, after {ms:.1} ms"));
+            self.teller.good(web.name, format_args!("serves {version} again, after {ms:.1} ms"));
             self.tally.rollbacks.push(done.took);
         }
         Ok(())

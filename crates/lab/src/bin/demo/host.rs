@@ -125,13 +125,16 @@ min_free = "16MiB"
         answer.is_ok_and(|(status, body)| status == 200 && body == source.body(version))
     }
 
-    /// Waits until a release is live, and returns the line of log that says so.
+    /// Waits until a release is live, and returns the line of log that says so. What is tried again
+    /// by itself (75) has not failed yet.
     pub(crate) fn await_live(&self, source: &Source, release: &Release) -> Result<String> {
-        let line =
-            self.await_line(release, |message| match message.severity <= ERROR_OR_WARNING {
+        let line = self.await_line(release, |message| {
+            let ended = message.severity <= ERROR_OR_WARNING && !message.text.contains(" exit=75 ");
+            match ended {
                 true => Err(Error::new(format!("{}: {}", self.name, message.text))),
                 false => Ok(message.text.contains(" is live")),
-            })?;
+            }
+        })?;
         match self.serves(source, release.version) {
             true => Ok(line),
             false => Err(Error::new(format!("{} does not serve {}", self.name, release.version))),
