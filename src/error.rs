@@ -182,6 +182,11 @@ impl Error {
         self
     }
 
+    /// Somebody else is at work there: nothing is wrong, and nothing is written down.
+    pub fn is_busy(&self) -> bool {
+        self.exit == Exit::Again && self.lasts == Lasts::Unrecorded
+    }
+
     /// The machine or a peer can cure it.
     #[must_use]
     pub fn passing(mut self) -> Self {

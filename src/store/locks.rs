@@ -57,9 +57,8 @@ impl<D: Disk> Site<D> {
                 place,
                 format!("{holder} is deploying there"),
             )
-            .hint(
-                "try again when it is done; what is left is landed by the next `seedship sweep`",
-            ));
+            .hint("try again when it is done; what is left is landed by the next `seedship sweep`")
+            .unrecorded());
         };
         let before = self.holders_line()?;
         self.disk.inscribe(&mut lock, &format!("{who}\n"))?;

@@ -186,7 +186,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant { name: "a begun record stays", file: "src/switch/recover.rs",
         takes: "    drop_unfinished(lock)?;\n", gives: "    let _ = drop_unfinished::<D>;\n",
         breaks: "an open record without its directory is dropped", caught: RANDOM },
-    Mutant { name: "a sweep leaves what landed", file: "src/sweep/mod.rs",
+    Mutant { name: "a sweep leaves what landed", file: "src/sweep/due.rs",
         takes: "    let activate = newest.into_iter().map(Due::Activate);\n", gives: "    let activate = newest.into_iter().take(0).map(Due::Activate);\n",
         breaks: "a sweep lets an open release go live that may", caught: RULES },
     // --- commands ---

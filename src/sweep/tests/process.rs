@@ -13,7 +13,7 @@ use crate::{
     release::{Record, Unix},
     settle::{self, Crew, Live},
     store::{Deploying, MANIFESTS, Owed, Seen, Site, Stage},
-    sweep::{Found, Swept, recover, sweep_app},
+    sweep::{Swept, due::Found, round::Round},
     unpack::Totals,
 };
 use metainfo::Authentic;
@@ -85,13 +85,16 @@ impl<'w> Process<'w> {
             Found { job, payload: PathBuf::new(), rank }
         });
         let mut swept = Swept::default();
-        sweep_app(&mut self.site(), app, found.collect(), None, self, &self.env(), &mut swept)?;
+        self.round(&self.env(), &mut swept).go(&mut self.site(), found.collect())?;
         Ok(swept)
     }
 
     pub(super) fn recover(&self) -> Result<()> {
-        let mut swept = Swept::default();
-        recover(&mut self.site(), &self.world.app, None, self, &self.env(), &mut swept)
+        self.round(&self.env(), &mut Swept::default()).recover(&mut self.site())
+    }
+
+    fn round<'r>(&'r self, env: &'r Env, swept: &'r mut Swept) -> Round<'r, Self> {
+        Round { app: &self.world.app, rtorrent: None, lander: self, env, swept }
     }
 
     /// An operator's switch, with what is to be run after it.
