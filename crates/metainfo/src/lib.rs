@@ -18,6 +18,7 @@ pub mod bencode;
 pub mod create;
 mod error;
 mod file;
+pub mod frames;
 mod info_hash;
 mod metainfo;
 mod sources;

@@ -7,7 +7,7 @@
 use crate::bencode::{Dictionary, Value};
 use crate::file::{self, File};
 use crate::version_2::{Version1, Version2};
-use crate::{Flaw, InfoHash, ParseError, sources};
+use crate::{Flaw, InfoHash, ParseError, frames, sources};
 use sha2::{Digest, Sha256};
 
 /// The largest piece length that is believed: 1 GiB. rtorrent stops at 128 MiB.
@@ -33,6 +33,7 @@ pub struct Metainfo {
     web_seeds: Vec<Vec<u8>>,
     comment: Option<Vec<u8>>,
     created_by: Option<Vec<u8>>,
+    frames: Result<Vec<frames::Frame>, ParseError>,
 }
 
 /// The most padding that is believed, in all files: 256 GiB. Its zeros are hashed though they lie
@@ -77,6 +78,7 @@ impl Metainfo {
             web_seeds: sources::web_seeds(outer),
             comment: shown(outer, b"comment"),
             created_by: shown(outer, b"created by"),
+            frames: outer.get(frames::KEY.as_bytes()).map_or(Ok(Vec::new()), frames::read),
         })
     }
 
@@ -175,6 +177,14 @@ impl Metainfo {
     /// `created by`, whatever its bytes. Not covered by the info hash.
     pub fn created_by(&self) -> Option<&[u8]> {
         self.created_by.as_deref()
+    }
+
+    /// The frames of its archive ([`frames`]), none if it tells of none. They are nobody's promise.
+    ///
+    /// # Errors
+    /// What stands there is no table. Nothing else is to be doubted for that.
+    pub fn frames(&self) -> Result<&[frames::Frame], &ParseError> {
+        self.frames.as_deref()
     }
 
     /// Whether the torrent says that it is one of BitTorrent v2 too (BEP 52).

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
 use metainfo::{Metainfo, create::Draft};
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 fn noise(length: u64, seed: u64) -> Vec<u8> {
     let byte = |n: u64| ((n + seed * 1_000_003).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8;
@@ -41,8 +43,29 @@ fn what_we_make_is_what_the_other_makes() {
     let theirs = Metainfo::parse(include_bytes!("hybrid/one.torrent")).unwrap();
     let draft = Draft::single(theirs.name(), theirs.total_length());
     let draft = draft.piece_length(theirs.piece_length());
-    let ours = draft.hybrid(|file| Ok(std::io::Cursor::new(noise(file.length, 1)))).unwrap();
+    let bytes = noise(theirs.total_length(), 1);
+    let leaves: Vec<[u8; 32]> = bytes.chunks(16 << 10).map(|b| Sha256::digest(b).into()).collect();
+    let of = draft.clone().hybrid_of(theirs.pieces(), &leaves).unwrap();
+    let ours = draft.hybrid(|_| Ok(std::io::Cursor::new(&bytes))).unwrap();
+    assert_eq!(of, ours);
     let ours = Metainfo::parse(&ours).unwrap();
     assert_eq!(ours.raw_info(), theirs.raw_info());
     assert_eq!(ours.version_2(), theirs.version_2());
+}
+
+#[test]
+fn hashes_of_a_file_make_the_torrent_that_its_bytes_make() {
+    for length in [0, 1, 16_384, 16_385, 32_768, 32_769, 98_304, 100_000, 131_072, 1_000_000] {
+        let bytes = noise(length, 3);
+        let draft = Draft::single("a", length).piece_length(32 << 10);
+        let pieces: Vec<[u8; 20]> =
+            bytes.chunks(32 << 10).map(|b| Sha1::digest(b).into()).collect();
+        let leaves: Vec<[u8; 32]> =
+            bytes.chunks(16 << 10).map(|b| Sha256::digest(b).into()).collect();
+        let of = draft.clone().hybrid_of(&pieces, &leaves).unwrap();
+        assert_eq!(of, draft.clone().hybrid(|_| Ok(&bytes[..])).unwrap(), "{length}");
+        if length > 0 {
+            assert!(draft.hybrid_of(&pieces, &leaves[1..]).is_err(), "{length}");
+        }
+    }
 }

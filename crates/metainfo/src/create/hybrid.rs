@@ -22,10 +22,7 @@ impl Draft {
         mut self,
         mut open: impl FnMut(&File) -> io::Result<R>,
     ) -> Result<Vec<u8>, CreateError> {
-        let whole = self.piece_length;
-        if whole < BLOCK || !whole.is_power_of_two() {
-            return Err(ParseError::key("info.piece length", Flaw::NoTreeOf(BLOCK)).into());
-        }
+        let whole = self.tree_pieces()?;
         self.align();
         let (mut tree, mut layers) = (Entries::new(), Entries::new());
         let mut pieces = PieceHasher::new(NonZeroU64::MIN.saturating_add(whole - 1));
@@ -55,7 +52,56 @@ impl Draft {
             let path = if file.path.is_empty() { name } else { &file.path };
             plant(&mut tree, path, Item::Dictionary(entry));
         }
-        let Item::Dictionary(mut info) = self.info(&pieces.finish())? else {
+        self.twofold(&pieces.finish(), tree, layers)
+    }
+
+    /// The bytes of the hybrid .torrent of a single file whose hashes are known: the SHA-1 of each
+    /// piece, and the SHA-256 of each block of 16 KiB.
+    ///
+    /// # Errors
+    /// As [`hybrid`](Self::hybrid); and hashes that are not as many as the length needs.
+    pub fn hybrid_of(
+        self,
+        pieces: &[[u8; 20]],
+        leaves: &[[u8; 32]],
+    ) -> Result<Vec<u8>, CreateError> {
+        let whole = self.tree_pieces()?;
+        let [file] = self.files.as_slice() else {
+            return Err(ParseError::key("info.files", Flaw::NotA("a single file")).into());
+        };
+        let (found, needed) = (leaves.len() as u64, file.length.div_ceil(BLOCK));
+        if found != needed {
+            return Err(ParseError::key("info.file tree", Flaw::HashCount { found, needed }).into());
+        }
+        let mut entry = attributes(file, "info.file tree")?;
+        let (mut tree, mut layers) = (Entries::new(), Entries::new());
+        if file.length > 0 {
+            let (root, layer) = planted(leaves, whole, file.length);
+            entry.insert("pieces root".into(), Item::bytes(root));
+            layers.extend(layer.map(|layer| (root.to_vec(), Item::Bytes(layer))));
+        }
+        let name = std::slice::from_ref(&self.name);
+        plant(&mut tree, name, Item::Dictionary(entry));
+        self.twofold(pieces, tree, layers)
+    }
+
+    /// Bytes in a piece, which must fit a tree of blocks.
+    fn tree_pieces(&self) -> Result<u64, CreateError> {
+        let whole = self.piece_length;
+        if whole < BLOCK || !whole.is_power_of_two() {
+            return Err(ParseError::key("info.piece length", Flaw::NoTreeOf(BLOCK)).into());
+        }
+        Ok(whole)
+    }
+
+    /// Both halves in one torrent, which is read again before it is given out.
+    fn twofold(
+        &self,
+        pieces: &[[u8; 20]],
+        tree: Entries,
+        layers: Entries,
+    ) -> Result<Vec<u8>, CreateError> {
+        let Item::Dictionary(mut info) = self.info(pieces)? else {
             return Ok(Vec::new());
         };
         info.insert("file tree".into(), Item::Dictionary(tree));
@@ -151,6 +197,24 @@ impl Sums<'_> {
         let root = tree.root(height(self.layer.len() as u64), zeros(height(self.whole / BLOCK)));
         (root, Some(self.layer.as_flattened().to_vec()))
     }
+}
+
+/// The root over a file's blocks, and the layer of its pieces if it has more than one.
+fn planted(leaves: &[[u8; 32]], whole: u64, length: u64) -> ([u8; 32], Option<Vec<u8>>) {
+    let root_of = |leaves: &[[u8; 32]], height, nothing| {
+        let mut tree = Tree::default();
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        tree.root(height, nothing)
+    };
+    if length <= whole {
+        return (root_of(leaves, height(leaves.len() as u64), [0; 32]), None);
+    }
+    let of_piece = height(whole / BLOCK);
+    let blocks = usize::try_from(whole / BLOCK).unwrap_or(usize::MAX);
+    let pieces = leaves.chunks(blocks).map(|leaves| root_of(leaves, of_piece, [0; 32]));
+    let layer: Vec<[u8; 32]> = pieces.collect();
+    let root = root_of(&layer, height(layer.len() as u64), zeros(of_piece));
+    (root, Some(layer.as_flattened().to_vec()))
 }
 
 /// Puts what is said of a file under its path.
