@@ -149,6 +149,19 @@ impl<'l> Scene<'l> {
         record.lines().find_map(|line| line.strip_prefix("heals = ").map(str::to_owned))
     }
 
+    /// Sweeps until 2.0 is live; what it waits for comes at once.
+    fn lands_when_due(&self, torrent: &Torrent) {
+        let landed = self.node.await_that("landed", || {
+            let waits = self.host.record("shop", &torrent.hash).unwrap();
+            if waits.contains("not_before") && !waits.contains("healing = true") {
+                self.host.is_due("shop", &torrent.hash);
+            }
+            self.sweep();
+            self.host.page("shop").as_deref() == Some("2.0")
+        });
+        landed.unwrap_or_else(|e| panic!("{e}\n{}", self.host.log().join("\n")));
+    }
+
     /// What a heal keeps.
     fn kept(&self) -> usize {
         let kept = fs::read_dir(self.host.root("shop").join(".seedship/heal"));
@@ -487,17 +500,7 @@ fn a_stopped_download_stays_stopped(lab: &Lab, flavour: Flavour) {
     assert_eq!((scene.heals(&torrent), scene.kept()), (None, 0));
 
     scene.node.rpc("d.start", &[torrent.hash.as_str().into()]).unwrap();
-    scene
-        .node
-        .await_that("landed", || {
-            let waits = scene.host.record("shop", &torrent.hash).unwrap();
-            if waits.contains("not_before") && !waits.contains("healing = true") {
-                scene.host.is_due("shop", &torrent.hash);
-            }
-            scene.sweep();
-            scene.host.page("shop").as_deref() == Some("2.0")
-        })
-        .unwrap();
+    scene.lands_when_due(&torrent);
 }
 
 fn without_rtorrent_nothing_is_healed(lab: &Lab, flavour: Flavour) {
@@ -524,32 +527,7 @@ fn without_rtorrent_nothing_is_healed(lab: &Lab, flavour: Flavour) {
     // It is up again, and may not know of the damage: whoever finds it, it lands.
     scene.listens();
     scene.node.start().unwrap();
-    scene
-        .node
-        .await_that("landed", || {
-            let waits = scene.host.record("shop", &torrent.hash).unwrap();
-            if waits.contains("not_before") && !waits.contains("healing = true") {
-                scene.host.is_due("shop", &torrent.hash);
-            }
-            scene.sweep();
-            scene.host.page("shop").as_deref() == Some("2.0")
-        })
-        .unwrap_or_else(|e| {
-            panic!(
-                "{e}\n{}\n{:?}",
-                scene.host.log().join("\n"),
-                [
-                    "d.complete",
-                    "d.hashing",
-                    "d.state",
-                    "d.is_active",
-                    "d.completed_chunks",
-                    "d.peers_connected",
-                    "d.is_hash_checked"
-                ]
-                .map(|w| scene.node.number(w, &torrent.hash))
-            )
-        });
+    scene.lands_when_due(&torrent);
 }
 
 /// On 0.9.8 alone: two of 0.16 give each other no metadata in the lab.
