@@ -1,7 +1,7 @@
 //! A little room set aside for the hour in which there is none.
 //!
 //! On a full disk the cure is an operator's: `prune`, or `rollback`. Both write a record first, a few
-//! hundred bytes that are not there. So each deploy sees to it that a few small files lie in
+//! hundred bytes that are not there. So each deploy sees to it that some files of 256 KiB lie in
 //! `.seedship/reserve`, and a command that a person typed gives them up for what it has to write. They
 //! are made again by the next deploy that finds room. Nothing is decided from them.
 
@@ -16,8 +16,10 @@ use std::io;
 const PLACE: &str = ".seedship/reserve";
 /// How many: one for each inode that a switch takes at most at a time, and one more.
 const FILES: usize = 4;
-/// Bytes of each: a record, a note and a line of history each take a block of 4 KiB, most of the time.
-const BYTES: i64 = 16 << 10;
+/// Bytes of each. A record, a note and a line of history each take a block of 4 KiB; but xfs makes no
+/// file while there is no room for the most that its directory could grow: of 64 KiB in all, nothing
+/// could be written there.
+const BYTES: i64 = 256 << 10;
 
 /// Sets them aside where they are missing. That there is no room for them is no failure.
 pub(super) fn keep(disk: &Kernel) {

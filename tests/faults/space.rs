@@ -6,7 +6,12 @@ use crate::{
     drill::{self, Act, Drill},
     host::Run,
 };
-use lab::mounts::Mount;
+use lab::mounts::{self, Mount};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 const COMMANDS: [&Act; 5] =
     [&drill::DEPLOY, &drill::ROLLBACK, &drill::ACTIVATE, &drill::HOLD, &drill::PRUNE];
@@ -114,6 +119,54 @@ fn an_operator_works_on_a_full_disk() {
         "they work, with a little room that each deploy sets aside for them",
         true,
     );
+}
+
+/// The same on file systems that lie on a disk, and take room for what memory has for nothing: a
+/// directory that grows, a journal, a copy of what is shared.
+#[test]
+fn an_operator_works_on_a_full_file_system_of_a_disk() {
+    let typed: [&Act; 4] = [&drill::ROLLBACK, &drill::ACTIVATE, &drill::HOLD, &drill::PRUNE];
+    for (kind, act) in ["ext4", "xfs"].iter().flat_map(|kind| typed.map(|act| (kind, act))) {
+        let lab = drill::lab();
+        let (root, disk) = (lab.folder("www/shop").unwrap(), lab.path().join("disk.img"));
+        let made = mounts::image(kind, &disk);
+        let loops = ["-o", "loop", disk.to_str().unwrap()];
+        let mount = match made.and_then(|()| Mount::new(&loops, &root)) {
+            Ok(mount) => mount,
+            Err(why) => {
+                lab::skip(why);
+                return;
+            }
+        };
+        let drill = Drill::new(&lab, act);
+        drill.again();
+        let filler = root.join("filler");
+        fill(&filler);
+        let run = Run::of(drill.command().output().unwrap());
+        assert_eq!(run.code, 0, "{kind}, {}: {run:?}", act.name);
+        fs::remove_file(&filler).unwrap();
+        survived(&drill, &format!("{kind} is full"), &run, &[]);
+        drop(drill);
+        mount.unmount().unwrap();
+    }
+    lab::withstood!(
+        "Faults",
+        "a wholly full ext4 and xfs, and an operator who types four commands",
+        2 * typed.len(),
+        "they work, with a little room that each deploy sets aside for them",
+        true,
+    );
+}
+
+/// Writes until nothing more can be written, down to the last byte.
+fn fill(filler: &Path) {
+    let mut file = fs::File::create(filler).unwrap();
+    for size in [1 << 20, 4096, 1] {
+        let bytes = vec![1; size];
+        let end =
+            (0..1 << 20).find_map(|_| file.write_all(&bytes).and_then(|()| file.sync_data()).err());
+        assert_eq!(end.unwrap().kind(), io::ErrorKind::StorageFull);
+    }
 }
 
 #[test]
