@@ -4,6 +4,7 @@
 //! Nothing is written here and no lock is taken; neither a configuration nor an rtorrent is needed. All
 //! text that comes from a torrent is escaped as soon as it leaves its bytes.
 
+pub mod create;
 mod magnet;
 mod pieces;
 mod place;

@@ -64,6 +64,14 @@ impl Draft {
         Self::new(name.into(), false, vec![file])
     }
 
+    /// Its files may be executed by their owner (BEP 47). For a torrent of one file: those of a
+    /// directory say it for themselves.
+    #[must_use]
+    pub fn executable(mut self, executable: bool) -> Self {
+        self.files.iter_mut().for_each(|file| file.attr.executable = executable);
+        self
+    }
+
     /// A torrent of a directory with these files in this order.
     pub fn directory(name: impl Into<Vec<u8>>, files: Vec<File>) -> Self {
         Self::new(name.into(), true, files)

@@ -1,0 +1,107 @@
+//! Making a torrent of what lies on the disk: a file, or a directory with all that is in it.
+//!
+//! What is there is listed first ([`listed`]), and every fault of it told before a byte is hashed.
+//! Then it is hashed on every processor, by the readers that also verify. At the end it is listed once
+//! more: what changed meanwhile makes no torrent, because nobody could ever verify it. Nothing is
+//! written here: whoever has the torrent's bytes puts them where they belong.
+
+mod link;
+mod scan;
+mod size;
+
+pub use scan::listed;
+pub use size::piece_length_for;
+
+use crate::error::{Error, Exit, Result, escaped, quoted};
+use metainfo::{
+    File,
+    create::{CreateError, Draft},
+};
+use scan::Stamp;
+use std::path::{Path, PathBuf};
+
+/// A payload as it was found, not hashed yet.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the torrent is called: one component of a path, printable.
+    pub name: String,
+    /// Where the payload lies: a file, or a directory.
+    pub payload: PathBuf,
+    /// Whether the payload is a directory.
+    pub is_directory: bool,
+    /// Its files in the torrent's order; the only one has no path.
+    pub files: Vec<File>,
+    /// All of their bytes.
+    pub length: u64,
+    /// What a torrent cannot carry, a sentence each.
+    pub notes: Vec<String>,
+    /// What each file was when it was found.
+    stamps: Vec<Stamp>,
+}
+
+impl Plan {
+    /// A draft of it that names no piece length, tracker or date yet.
+    pub fn draft(&self) -> Draft {
+        match self.files.as_slice() {
+            [only] if !self.is_directory => {
+                Draft::single(self.name.as_str(), only.length).executable(only.attr.executable)
+            }
+            files => Draft::directory(self.name.as_str(), files.to_vec()),
+        }
+    }
+
+    /// Hashes the payload and gives the bytes of the .torrent: of BitTorrent v1, or of v1 and v2
+    /// (BEP 52). `draft` is [`Plan::draft`] with what the caller added; `watch` is told how many bytes
+    /// of the torrent's payload, padding included, are hashed.
+    ///
+    /// # Errors
+    /// 65 if a file changed since it was listed, or nobody could read the torrent; 77 or 74 if a
+    /// file cannot be read.
+    pub fn torrent(
+        &self,
+        draft: Draft,
+        hybrid: bool,
+        watch: &mut dyn FnMut(u64),
+    ) -> Result<Vec<u8>> {
+        let open = |file: &File| std::fs::File::open(self.path_of(file));
+        let made = match hybrid {
+            true => draft.hybrid(open),
+            false => draft.hash(open).and_then(|pieces| draft.torrent(&pieces)),
+        };
+        let bytes = made.map_err(|e| self.refused(&e))?;
+        self.must_be_the_same()?;
+        watch(self.length);
+        Ok(bytes)
+    }
+
+    fn path_of(&self, file: &File) -> PathBuf {
+        use std::os::unix::ffi::OsStrExt;
+        let parts = file.path.iter().map(|part| Path::new(std::ffi::OsStr::from_bytes(part)));
+        parts.fold(self.payload.clone(), |path, part| path.join(part))
+    }
+
+    /// Everything is as it was listed.
+    fn must_be_the_same(&self) -> Result<()> {
+        let again = listed(&self.payload, Some(&self.name))?;
+        let mut pairs = self.stamps.iter().zip(&again.stamps);
+        let other = pairs.position(|(then, now)| then != now);
+        let at = match other {
+            None if self.stamps.len() == again.stamps.len() => return Ok(()),
+            at => at.unwrap_or(self.stamps.len().min(again.stamps.len())),
+        };
+        let file = self.files.get(at).or(again.files.get(at));
+        let path = file.map_or_else(|| self.payload.clone(), |file| self.path_of(file));
+        Err(Error::new(Exit::Payload, "hash", quoted(path), "it changed while it was hashed")
+            .hint("wait until nobody writes there any more, and try again"))
+    }
+
+    fn refused(&self, cause: &CreateError) -> Error {
+        Error::new(
+            Exit::Payload,
+            "make",
+            format!("the torrent `{}`", escaped(self.name.as_bytes())),
+            cause,
+        )
+        .hint("rename what is named there, or choose other pieces")
+    }
+}
