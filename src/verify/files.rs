@@ -10,7 +10,7 @@ use crate::error::{Error, Result, escaped, quoted};
 use metainfo::{File as Listed, Metainfo};
 use nix::{
     errno::Errno,
-    fcntl::{AT_FDCWD, OFlag, openat},
+    fcntl::{AT_FDCWD, OFlag, PosixFadviseAdvice, openat, posix_fadvise},
     sys::stat::{Mode, SFlag, fstat},
 };
 use std::{
@@ -21,6 +21,7 @@ use std::{
         unix::{ffi::OsStrExt, fs::FileExt},
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Where the torrent's bytes are, and how far they have been read.
@@ -31,7 +32,9 @@ pub(super) struct Files<'t> {
     at: PathBuf,
     /// What the file of a single-file torrent is called there.
     only: OsString,
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
+    /// Where each file's bytes end in the payload.
+    ends: Arc<[u64]>,
     /// The directory of the file opened last: torrents list a directory's files in a row.
     parent: Option<(&'t [Vec<u8>], OwnedFd)>,
     /// The first file not yet begun.
@@ -59,6 +62,15 @@ enum Source {
 }
 
 impl Current {
+    /// Lets the system read ahead. It is a hint: what comes of it is not looked at.
+    fn expect(&self, soon: u64) {
+        if let Source::File(file) = &self.source {
+            let from = i64::try_from(self.length - self.left).unwrap_or(i64::MAX);
+            let length = i64::try_from(self.left.min(soon)).unwrap_or(i64::MAX);
+            let _ = posix_fadvise(file, from, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
+        }
+    }
+
     /// Reads the next bytes. Their place is said with every read, so that one that failed and one
     /// that was passed over leave nothing to set right.
     fn read(&self, buffer: &mut [u8]) -> Result<(), Fault> {
@@ -89,8 +101,45 @@ impl<'t> Files<'t> {
             }
             e => Error::io("open", directory, &e.into()),
         })?;
-        let (at, only) = (directory.to_owned(), only.to_owned());
-        Ok(Self { torrent, at, only, root, parent: None, next: 0, current: None, single: None })
+        let (at, only, root) = (directory.to_owned(), only.to_owned(), Arc::new(root));
+        let ends = torrent.files().iter().scan(0, |end, file| {
+            *end += file.length;
+            Some(*end)
+        });
+        let ends = ends.collect();
+        let (parent, current, single) = (None, None, None);
+        Ok(Self { torrent, at, only, root, ends, parent, next: 0, current, single })
+    }
+
+    /// The same payload once more, to be read at another place at the same time.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            torrent: self.torrent,
+            at: self.at.clone(),
+            only: self.only.clone(),
+            root: Arc::clone(&self.root),
+            ends: Arc::clone(&self.ends),
+            parent: None,
+            next: 0,
+            current: None,
+            single: None,
+        }
+    }
+
+    /// The next byte is the one at this place of the payload. The next `soon` bytes will be read: the
+    /// system may fetch those of the first file at once.
+    pub(super) fn seek(&mut self, at: u64, soon: u64) {
+        let index = self.ends.partition_point(|end| *end <= at);
+        if self.current.as_ref().is_none_or(|current| current.index != index) {
+            self.current = None;
+            self.next = index;
+            // What cannot be opened is told when it is read.
+            let _ = self.begin(0);
+        }
+        if let Some(current) = &mut self.current {
+            current.left = self.ends[index] - at;
+            current.expect(soon);
+        }
     }
 
     /// Looks at every file before a byte is read, so that a short one is told at once and not an
@@ -156,32 +205,6 @@ impl<'t> Files<'t> {
         Ok(())
     }
 
-    /// Passes over the payload's next bytes; files that lie in them whole are not opened.
-    pub(super) fn skip(&mut self, mut bytes: u64) {
-        while bytes > 0 {
-            let Some(current) = &mut self.current else {
-                match self.torrent.files().get(self.next).map(|file| file.length) {
-                    None => return,
-                    Some(length) if length <= bytes => {
-                        self.next += 1;
-                        bytes -= length;
-                    }
-                    Some(_) => {
-                        // What cannot be opened is told when it is read.
-                        let _ = self.begin(0);
-                    }
-                }
-                continue;
-            };
-            let now = current.left.min(bytes);
-            current.left -= now;
-            bytes -= now;
-            if current.left == 0 {
-                self.current = None;
-            }
-        }
-    }
-
     /// Opens the next file that has bytes.
     fn begin(&mut self, filled: usize) -> Result<(), Stopped> {
         let torrent = self.torrent;
@@ -232,7 +255,7 @@ impl<'t> Files<'t> {
             }
             self.parent = Some((parents, at));
         }
-        let at = self.parent.as_ref().map_or(&self.root, |(_, at)| at);
+        let at = self.parent.as_ref().map_or(&*self.root, |(_, at)| at);
         open(at, OsStr::from_bytes(last), access)
     }
 
@@ -261,7 +284,8 @@ impl<'t> Files<'t> {
         }
     }
 
-    fn path(&self, file: &Listed) -> PathBuf {
+    /// Where it should lie.
+    pub(super) fn path(&self, file: &Listed) -> PathBuf {
         let mut path = self.at.clone();
         match file.path.as_slice() {
             [] => path.push(&self.only),

@@ -9,14 +9,18 @@
 //! read (rtorrent leaves an over-long file as it is), a shorter or a missing one is damaged.
 //!
 //! Who only wants to know has a [`survey()`]: the same reading and hashing, but it stops at nothing,
-//! hands nothing out, and says of every piece and every file what it found.
+//! hands nothing out, and says of every piece and every file what it found. Who makes a torrent has
+//! [`sums()`]: the hashes themselves.
 
+mod abreast;
 mod fault;
 mod files;
 mod pieces;
+mod sums;
 mod survey;
 mod window;
 
+pub use sums::{Sums, changed, sums};
 pub use survey::{Found, Piece, Progress, Survey, pieces_of, survey};
 pub use window::Proven;
 

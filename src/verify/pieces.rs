@@ -1,11 +1,10 @@
 //! The hashes of many pieces at once: SHA-1, and SHA-256 where the torrent is a hybrid one.
 //!
 //! The interface is what several lanes of a vector unit need: whole pieces in memory, many in one
-//! call. What is behind it may change; today it is the `sha1` and `sha2` crates on every processor.
-//! Both hashes are taken of the same bytes, in the same moment.
+//! call. Behind it is the crate `lanes`, on every processor. Both hashes are taken of the same bytes, in
+//! the same moment.
 
 use metainfo::{Metainfo, Version2};
-use sha1::{Digest, Sha1};
 use std::{num::NonZero, thread};
 
 /// What bytes are worth as a certain piece of a torrent.
@@ -82,8 +81,9 @@ impl<'t> Hashes<'t> {
     }
 
     fn judge_some(&self, first: usize, pieces: &[&[u8]], judged: &mut [Judged]) {
-        for (n, (bytes, judged)) in pieces.iter().zip(judged).enumerate() {
-            let sha1 = Sha1::digest(bytes).into();
+        let mut sums = vec![[0; 20]; pieces.len()];
+        lanes::sha1(pieces, &mut sums);
+        for (n, ((bytes, sha1), judged)) in pieces.iter().zip(sums).zip(judged).enumerate() {
             *judged = self.judge(first + n, sha1, |piece| piece.is_of(bytes));
         }
     }
@@ -92,6 +92,7 @@ impl<'t> Hashes<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha1::{Digest, Sha1};
 
     #[test]
     fn each_piece_is_judged_as_the_one_it_is() {

@@ -2,27 +2,22 @@
 //! directory that cannot be opened.
 //!
 //! Every file is looked at first. A piece that needs a byte which is not there, or not to be read,
-//! is settled by that and never read. The others are read by one thread into one of two buffers
-//! while this one has those of the other hashed on every processor. A piece that is too large for
-//! a buffer goes through it part by part.
+//! is settled by that and never read. The others are read and hashed side by side
+//! ([`abreast`](super::abreast)), whatever their length.
 
 use super::{
-    PIECE_MAX,
+    abreast::{self, Hashed, Work},
     fault::{Fault, Stopped},
     files::Files,
     hashes,
     pieces::{Hashes, Judged},
-    window::{PIECES, WINDOW},
 };
 use crate::error::{Error, Result};
-use metainfo::{Check, File, Metainfo};
-use sha1::{Digest, Sha1};
+use metainfo::{File, Metainfo};
 use std::{
     ffi::OsStr,
-    ops::Range,
+    ops::{ControlFlow, Range},
     path::Path,
-    sync::mpsc::{Receiver, Sender, channel},
-    thread,
 };
 
 /// What is known of a piece.
@@ -81,7 +76,7 @@ pub struct Progress {
 
 /// Surveys the payload of `torrent` beneath `directory`: the payload itself for a torrent of many
 /// files; for one of a single file the directory in which that lies, under the name `only`. `watch`
-/// is told after every window. Holds at most 64 MiB of the payload at once.
+/// is told after every group of pieces. Each thread holds less than 1 MiB of the payload at once.
 ///
 /// # Errors
 /// 77 or 74 if the directory cannot be opened, 75 if it is no directory or was removed just now; 65 if
@@ -95,23 +90,9 @@ pub fn survey(
     let hashes = hashes(torrent)?;
     let mut files = Files::open_as(torrent, directory, only)?;
     let mut settled = Settled::look(torrent, hashes, &mut files);
-    let plan = Plan::of(torrent, &settled.open);
     settled.tell(watch);
-    let (full, batches) = channel();
-    let (free, empty) = channel();
-    thread::scope(|scope| {
-        thread::Builder::new()
-            .spawn_scoped(scope, move || read(plan, files, &empty, &full))
-            .map_err(|e| Error::io("start", "a thread to verify with", &e))?;
-        for _ in 0..2 {
-            // The thread lives until it has read everything, or this end hangs up.
-            let _ = free.send(Vec::new());
-        }
-        settled.hash(&batches, &free, watch);
-        // The reader waits for buffers no longer.
-        drop((batches, free));
-        Ok(Survey { pieces: settled.pieces, files: settled.files })
-    })
+    settled.read(&files, watch)?;
+    Ok(Survey { pieces: settled.pieces, files: settled.files })
 }
 
 /// What is known so far.
@@ -164,49 +145,23 @@ impl<'t> Settled<'t> {
         }
     }
 
-    /// Hashes what comes, until nothing comes any more.
-    fn hash(
-        &mut self,
-        batches: &Receiver<Batch>,
-        free: &Sender<Vec<u8>>,
-        watch: &mut dyn FnMut(Progress),
-    ) {
-        let (mut sha1, mut sha256) = (Sha1::new(), None);
-        while let Ok(batch) = batches.recv() {
-            match batch.load {
-                Load::Pieces(pieces) => self.hash_pieces(pieces, &batch.bytes, &batch.stopped),
-                Load::Part { piece, length, last } => {
-                    let bytes = &batch.bytes[..length];
-                    sha1.update(bytes);
-                    let begun = || self.hashes.version_2(piece).map(metainfo::Piece::check);
-                    let mut check = sha256.take().or_else(begun);
-                    check.iter_mut().for_each(|check| check.update(bytes));
-                    let stopped = batch.stopped.first().map(|(_, stopped)| *stopped);
-                    if last || stopped.is_some() {
-                        let sum = sha1.finalize_reset().into();
-                        let right = |_: &_| check.is_none_or(Check::is_right);
-                        self.settle(piece, self.hashes.judge(piece, sum, right), stopped);
-                    } else {
-                        sha256 = check;
-                    }
-                }
+    /// Reads and hashes all that is open.
+    fn read(&mut self, files: &Files<'_>, watch: &mut dyn FnMut(Progress)) -> Result<()> {
+        let (hashes, torrent) = (self.hashes, self.torrent);
+        let open: Vec<usize> = (0..self.open.len()).filter(|piece| self.open[*piece]).collect();
+        let leaves_of = |piece| hashes.version_2(piece).map_or(0, metainfo::Piece::length);
+        let judge = |piece: usize, hashed: Hashed| {
+            let Hashed { sha1, leaves, stopped } = hashed;
+            (hashes.judge(piece, sha1, |of| of.has(&leaves)), stopped)
+        };
+        let work = Work { torrent, pieces: &open, leaves_of: &leaves_of, judge };
+        abreast::hash(&work, files, &mut |group| {
+            for (piece, (judged, stopped)) in group {
+                self.settle(piece, judged, stopped);
             }
-            // Nobody waits for it once everything was read.
-            let _ = free.send(batch.bytes);
             self.tell(watch);
-        }
-    }
-
-    fn hash_pieces(&mut self, pieces: Range<usize>, bytes: &[u8], stopped: &[(usize, Stopped)]) {
-        let mut rest = bytes;
-        let sizes = pieces.clone().map(|piece| self.torrent.piece_size(piece) as usize);
-        let parts: Vec<&[u8]> = sizes.filter_map(|size| rest.split_off(..size)).collect();
-        let judged = self.hashes.judge_all(pieces.start, &parts);
-        let mut stopped = stopped.iter().peekable();
-        for (piece, judged) in pieces.zip(judged) {
-            let stop = stopped.next_if(|(at, _)| *at == piece).map(|(_, stop)| *stop);
-            self.settle(piece, judged, stop);
-        }
+            ControlFlow::Continue(())
+        })
     }
 
     fn settle(&mut self, piece: usize, judged: Judged, stopped: Option<Stopped>) {
@@ -281,120 +236,6 @@ pub fn pieces_of(torrent: &Metainfo, bytes: Range<u64>) -> Range<usize> {
     }
     let index = |piece: u64| usize::try_from(piece).unwrap_or(usize::MAX);
     index(bytes.start / length)..index(bytes.end.div_ceil(length)).min(torrent.pieces().len())
-}
-
-/// In which batches the open pieces are read.
-struct Plan<'t> {
-    torrent: &'t Metainfo,
-    /// Runs of neighbouring pieces.
-    runs: Vec<Range<usize>>,
-    /// Pieces in a batch; none if a piece is too large for a buffer.
-    pieces: usize,
-}
-
-impl<'t> Plan<'t> {
-    fn of(torrent: &'t Metainfo, open: &[bool]) -> Self {
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        for piece in (0..open.len()).filter(|piece| open[*piece]) {
-            match runs.last_mut() {
-                Some(run) if run.end == piece => run.end += 1,
-                _ => runs.push(piece..piece + 1),
-            }
-        }
-        let length = torrent.piece_length().max(1);
-        let pieces = match length {
-            ..=PIECE_MAX => usize::try_from(WINDOW / length).unwrap_or(PIECES).clamp(2, PIECES),
-            _ => 0,
-        };
-        Self { torrent, runs, pieces }
-    }
-}
-
-/// Bytes to be hashed.
-struct Batch {
-    bytes: Vec<u8>,
-    load: Load,
-    /// Pieces of which a byte could not be read, in their order.
-    stopped: Vec<(usize, Stopped)>,
-}
-
-/// What the bytes of a batch are.
-enum Load {
-    /// Whole pieces, one after the other.
-    Pieces(Range<usize>),
-    /// The next bytes of a large one.
-    Part { piece: usize, length: usize, last: bool },
-}
-
-/// Reads every batch, as long as there are buffers and somebody who takes them.
-fn read(plan: Plan<'_>, mut files: Files<'_>, empty: &Receiver<Vec<u8>>, full: &Sender<Batch>) {
-    let torrent = plan.torrent;
-    let mut at = 0;
-    for run in &plan.runs {
-        files.skip((run.start - at) as u64 * torrent.piece_length());
-        at = run.end;
-        let step = plan.pieces.max(1);
-        for first in run.clone().step_by(step) {
-            let pieces = first..(first + step).min(run.end);
-            let gone = match plan.pieces {
-                0 => read_parts(torrent, first, &mut files, empty, full).is_none(),
-                _ => read_pieces(torrent, pieces, &mut files, empty, full).is_none(),
-            };
-            if gone {
-                return;
-            }
-        }
-    }
-}
-
-/// Reads a batch of whole pieces; `None` once nobody wants it.
-fn read_pieces(
-    torrent: &Metainfo,
-    pieces: Range<usize>,
-    files: &mut Files<'_>,
-    empty: &Receiver<Vec<u8>>,
-    full: &Sender<Batch>,
-) -> Option<()> {
-    let sizes = || pieces.clone().map(|piece| torrent.piece_size(piece) as usize);
-    let mut bytes = empty.recv().ok()?;
-    bytes.resize(sizes().sum(), 0);
-    let mut stopped = Vec::new();
-    let mut rest = &mut bytes[..];
-    for (piece, size) in pieces.clone().zip(sizes()) {
-        let (now, later) = rest.split_at_mut(size);
-        if let Err(stop) = files.fill(now) {
-            files.skip((size - stop.filled) as u64);
-            stopped.push((piece, stop));
-        }
-        rest = later;
-    }
-    full.send(Batch { bytes, load: Load::Pieces(pieces), stopped }).ok()
-}
-
-/// Reads a piece that is too large for one buffer; `None` once nobody wants it.
-fn read_parts(
-    torrent: &Metainfo,
-    piece: usize,
-    files: &mut Files<'_>,
-    empty: &Receiver<Vec<u8>>,
-    full: &Sender<Batch>,
-) -> Option<()> {
-    let mut left = torrent.piece_size(piece);
-    while left > 0 {
-        let mut bytes = empty.recv().ok()?;
-        let length = left.min(WINDOW) as usize;
-        bytes.resize(length, 0);
-        left -= length as u64;
-        let mut stopped = Vec::new();
-        if let Err(stop) = files.fill(&mut bytes) {
-            files.skip((length - stop.filled) as u64 + left);
-            left = 0;
-            stopped.push((piece, stop));
-        }
-        let load = Load::Part { piece, length, last: left == 0 };
-        full.send(Batch { bytes, load, stopped }).ok()?;
-    }
-    Some(())
 }
 
 #[cfg(test)]

@@ -19,6 +19,10 @@ use crate::{Attr, File, Flaw, Metainfo, ParseError};
 /// The piece length of a draft that names none: 256 KiB.
 pub const PIECE_LENGTH: u64 = 256 * 1024;
 
+/// No torrent that we make has more pieces: with 20 bytes for each it would be larger than what
+/// anybody loads.
+const MOST_PIECES: u64 = 3 << 20;
+
 /// What a torrent is to hold.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -151,6 +155,22 @@ impl Draft {
             }
         }
         Ok(hasher.finish())
+    }
+
+    /// The same torrent of v1 with zeros for hashes: what it will hold is found to be sound, and can be
+    /// read in its order, before a byte is hashed.
+    pub fn blank(&self) -> Result<Metainfo, CreateError> {
+        let length = self.files.iter().try_fold(0_u64, |sum, file| sum.checked_add(file.length));
+        let above = || ParseError::key("info.length", Flaw::Above(i64::MAX.unsigned_abs()));
+        let zero = || ParseError::key("info.piece length", Flaw::Zero);
+        let piece_length = NonZeroU64::new(self.piece_length).ok_or_else(zero)?;
+        let count = length.ok_or_else(above)?.div_ceil(piece_length.get());
+        if count > MOST_PIECES {
+            let flaw = Flaw::HashCount { found: MOST_PIECES, needed: count };
+            return Err(ParseError::key("info.pieces", flaw).into());
+        }
+        let bytes = self.torrent(&vec![[0; 20]; count as usize])?;
+        Ok(Metainfo::parse(&bytes)?)
     }
 
     /// The bytes of the .torrent with these piece hashes.

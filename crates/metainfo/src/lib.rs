@@ -29,4 +29,4 @@ pub use error::{Flaw, ParseError};
 pub use file::{Attr, File};
 pub use info_hash::InfoHash;
 pub use metainfo::{MAX_PADDING, MAX_PIECE_LENGTH, Metainfo};
-pub use version_2::{Check, Piece, Version2};
+pub use version_2::{BLOCK, Piece, Version2};

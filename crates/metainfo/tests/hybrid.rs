@@ -2,7 +2,7 @@
 //! them of.
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
-use metainfo::{Metainfo, create::Draft};
+use metainfo::{Attr, File, Metainfo, create::Draft};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
@@ -68,4 +68,45 @@ fn hashes_of_a_file_make_the_torrent_that_its_bytes_make() {
             assert!(draft.hybrid_of(&pieces, &leaves[1..]).is_err(), "{length}");
         }
     }
+}
+
+#[test]
+fn hashes_of_several_files_make_the_torrent_that_their_bytes_make() {
+    let file = |path: &str, length| File {
+        path: path.split('/').map(|part| part.into()).collect(),
+        length,
+        attr: Attr::default(),
+    };
+    // Not in the order of the tree.
+    let files = vec![file("z", 1), file("d/b", 100_000), file("d/a", 32_768), file("empty", 0)];
+    let draft = Draft::directory("n", files).piece_length(32 << 10);
+    let bytes = |file: &File| noise(file.length, file.length);
+    let made = draft.clone().hybrid(|file| Ok(std::io::Cursor::new(bytes(file)))).unwrap();
+    let theirs = Metainfo::parse(&made).unwrap();
+
+    let aligned = draft.aligned().unwrap();
+    let blank = aligned.blank().unwrap();
+    assert_eq!(blank.files(), theirs.files());
+    assert_eq!(blank.pieces().len(), theirs.pieces().len());
+    let mut leaves: Vec<[u8; 32]> = Vec::new();
+    for file in blank.files().iter().filter(|file| !file.attr.padding) {
+        leaves.extend(bytes(file).chunks(16 << 10).map(|b| <[u8; 32]>::from(Sha256::digest(b))));
+    }
+    assert_eq!(aligned.clone().hybrid_of(theirs.pieces(), &leaves).unwrap(), made);
+    leaves.swap(0, 3);
+    assert_ne!(aligned.clone().hybrid_of(theirs.pieces(), &leaves).unwrap(), made);
+    assert!(aligned.hybrid_of(theirs.pieces(), &leaves[1..]).is_err());
+}
+
+#[test]
+fn no_blank_torrent_is_larger_than_what_anybody_loads() {
+    for (length, piece) in [(u64::MAX, 1 << 20), (1 << 40, 1 << 14), (5, 0)] {
+        assert!(Draft::single("a", length).piece_length(piece).blank().is_err(), "{length}");
+    }
+    let several = (0..3).map(|n| File {
+        path: vec![vec![b'a' + n]],
+        length: u64::MAX / 2,
+        attr: Attr::default(),
+    });
+    assert!(Draft::directory("n", several.collect()).blank().is_err());
 }

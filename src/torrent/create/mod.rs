@@ -12,13 +12,20 @@ mod size;
 pub use scan::listed;
 pub use size::piece_length_for;
 
-use crate::error::{Error, Exit, Result, escaped, quoted};
+use crate::{
+    error::{Error, Exit, Result, escaped},
+    verify,
+};
 use metainfo::{
     File,
     create::{CreateError, Draft},
 };
 use scan::Stamp;
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 /// A payload as it was found, not hashed yet.
 #[derive(Clone, Debug)]
@@ -63,20 +70,32 @@ impl Plan {
         hybrid: bool,
         watch: &mut dyn FnMut(u64),
     ) -> Result<Vec<u8>> {
-        let open = |file: &File| std::fs::File::open(self.path_of(file));
-        let made = match hybrid {
-            true => draft.hybrid(open),
-            false => draft.hash(open).and_then(|pieces| draft.torrent(&pieces)),
-        };
-        let bytes = made.map_err(|e| self.refused(&e))?;
+        let draft = if hybrid { draft.aligned() } else { Ok(draft) };
+        let draft = draft.map_err(|e| self.refused(&e))?;
+        let blank = draft.blank().map_err(|e| self.refused(&e))?;
+        let (directory, only) = self.place();
+        let sums = verify::sums(&blank, directory, only, hybrid, watch)?;
         self.must_be_the_same()?;
-        watch(self.length);
-        Ok(bytes)
+        let made = match hybrid {
+            true => draft.hybrid_of(&sums.pieces, &sums.leaves),
+            false => draft.torrent(&sums.pieces),
+        };
+        made.map_err(|e| self.refused(&e))
+    }
+
+    /// The directory that the files are found beneath, and what the only one is called there.
+    fn place(&self) -> (&Path, &OsStr) {
+        match (self.is_directory, self.payload.file_name()) {
+            (false, Some(only)) => {
+                let above = self.payload.parent().filter(|above| !above.as_os_str().is_empty());
+                (above.unwrap_or(Path::new(".")), only)
+            }
+            _ => (&self.payload, OsStr::new("")),
+        }
     }
 
     fn path_of(&self, file: &File) -> PathBuf {
-        use std::os::unix::ffi::OsStrExt;
-        let parts = file.path.iter().map(|part| Path::new(std::ffi::OsStr::from_bytes(part)));
+        let parts = file.path.iter().map(|part| OsStr::from_bytes(part));
         parts.fold(self.payload.clone(), |path, part| path.join(part))
     }
 
@@ -91,8 +110,7 @@ impl Plan {
         };
         let file = self.files.get(at).or(again.files.get(at));
         let path = file.map_or_else(|| self.payload.clone(), |file| self.path_of(file));
-        Err(Error::new(Exit::Payload, "hash", quoted(path), "it changed while it was hashed")
-            .hint("wait until nobody writes there any more, and try again"))
+        Err(verify::changed(&path))
     }
 
     fn refused(&self, cause: &CreateError) -> Error {

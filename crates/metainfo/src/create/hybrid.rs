@@ -55,34 +55,54 @@ impl Draft {
         self.twofold(&pieces.finish(), tree, layers)
     }
 
-    /// The bytes of the hybrid .torrent of a single file whose hashes are known: the SHA-1 of each
-    /// piece, and the SHA-256 of each block of 16 KiB.
+    /// The bytes of the hybrid .torrent of a payload whose hashes are known: the SHA-1 of each piece,
+    /// and the SHA-256 of each block of 16 KiB of each file, file by file. A draft of several files must
+    /// be [aligned](Self::aligned).
     ///
     /// # Errors
-    /// As [`hybrid`](Self::hybrid); and hashes that are not as many as the length needs.
+    /// As [`hybrid`](Self::hybrid); and hashes that are not as many as the lengths need.
     pub fn hybrid_of(
         self,
         pieces: &[[u8; 20]],
         leaves: &[[u8; 32]],
     ) -> Result<Vec<u8>, CreateError> {
         let whole = self.tree_pieces()?;
-        let [file] = self.files.as_slice() else {
-            return Err(ParseError::key("info.files", Flaw::NotA("a single file")).into());
+        let blocks = |file: &File| match file.attr.padding {
+            true => 0,
+            false => file.length.div_ceil(BLOCK),
         };
-        let (found, needed) = (leaves.len() as u64, file.length.div_ceil(BLOCK));
+        let (found, needed) = (leaves.len() as u64, self.files.iter().map(blocks).sum());
         if found != needed {
             return Err(ParseError::key("info.file tree", Flaw::HashCount { found, needed }).into());
         }
-        let mut entry = attributes(file, "info.file tree")?;
         let (mut tree, mut layers) = (Entries::new(), Entries::new());
-        if file.length > 0 {
-            let (root, layer) = planted(leaves, whole, file.length);
-            entry.insert("pieces root".into(), Item::bytes(root));
-            layers.extend(layer.map(|layer| (root.to_vec(), Item::Bytes(layer))));
+        let mut rest = leaves;
+        for file in self.files.iter().filter(|file| !file.attr.padding) {
+            // As many as were counted, so they are there.
+            let (own, later) = rest.split_at(usize::try_from(blocks(file)).unwrap_or(rest.len()));
+            rest = later;
+            let mut entry = attributes(file, "info.file tree")?;
+            if file.length > 0 {
+                let (root, layer) = planted(own, whole, file.length);
+                entry.insert("pieces root".into(), Item::bytes(root));
+                layers.extend(layer.map(|layer| (root.to_vec(), Item::Bytes(layer))));
+            }
+            let name = std::slice::from_ref(&self.name);
+            let path = if file.path.is_empty() { name } else { &file.path };
+            plant(&mut tree, path, Item::Dictionary(entry));
         }
-        let name = std::slice::from_ref(&self.name);
-        plant(&mut tree, name, Item::Dictionary(entry));
         self.twofold(pieces, tree, layers)
+    }
+
+    /// The same draft as a hybrid torrent has it: files in the order of the file tree, and padding
+    /// between them, so that each begins with a piece.
+    ///
+    /// # Errors
+    /// Its pieces are no power of two from 16 KiB on.
+    pub fn aligned(mut self) -> Result<Self, CreateError> {
+        self.tree_pieces()?;
+        self.align();
+        Ok(self)
     }
 
     /// Bytes in a piece, which must fit a tree of blocks.

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 /// A SHA-256.
 pub(super) type Hash = [u8; 32];
 
-/// Bytes in a leaf.
-pub(crate) const BLOCK: u64 = 16 * 1024;
+/// Bytes in a leaf of the hash trees of BitTorrent v2 (BEP 52).
+pub const BLOCK: u64 = 16 * 1024;
 
 /// A tree that gets its leaves from left to right. It keeps one hash for each of its heights.
 #[derive(Clone, Debug, Default)]

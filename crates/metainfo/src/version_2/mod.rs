@@ -16,7 +16,8 @@ use crate::bencode::{Dictionary, Step, Value};
 use crate::file::{self, File, MAX_COMPONENTS};
 use crate::{Flaw, ParseError};
 use layers::Layers;
-use merkle::{BLOCK, Hash, Leaves, height};
+pub use merkle::BLOCK;
+use merkle::{Hash, Tree, height};
 
 /// The pieces of a torrent as BitTorrent v2 has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,39 +69,26 @@ impl Version2 {
 }
 
 impl Piece {
-    /// Takes the piece's bytes part by part, to say at the end whether they are the right ones.
-    pub fn check(&self) -> Check<'_> {
-        Check { piece: self, left: self.length.into(), leaves: Leaves::new() }
+    /// How many bytes of it are its file's. Padding may follow them, which v2 does not know.
+    pub fn length(&self) -> u64 {
+        self.length.into()
+    }
+
+    /// Its bytes have these hashes, block by block.
+    pub fn has(&self, leaves: &[[u8; 32]]) -> bool {
+        let mut tree = Tree::default();
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        leaves.len() as u64 == self.length().div_ceil(BLOCK)
+            && tree.root(self.height, Hash::default()) == self.root
     }
 
     /// These are the bytes of the piece; padding may follow them.
     pub fn is_of(&self, bytes: &[u8]) -> bool {
-        let mut check = self.check();
-        check.update(bytes);
-        check.is_right()
-    }
-}
-
-/// A piece of which some bytes were seen.
-#[derive(Clone, Debug)]
-pub struct Check<'p> {
-    piece: &'p Piece,
-    left: u64,
-    leaves: Leaves,
-}
-
-impl Check<'_> {
-    /// Takes the next bytes. Those behind the end of the piece's file are padding, which v2 does not
-    /// know.
-    pub fn update(&mut self, bytes: &[u8]) {
-        let own = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-        self.leaves.update(&bytes[..own]);
-        self.left -= own as u64;
-    }
-
-    /// All bytes were there, and have the piece's hash.
-    pub fn is_right(self) -> bool {
-        self.left == 0 && self.leaves.root(self.piece.height) == self.piece.root
+        let Some((own, _)) = bytes.split_at_checked(self.length as usize) else { return false };
+        let blocks: Vec<&[u8]> = own.chunks(BLOCK as usize).collect();
+        let mut leaves = vec![Hash::default(); blocks.len()];
+        lanes::sha256(&blocks, &mut leaves);
+        self.has(&leaves)
     }
 }
 

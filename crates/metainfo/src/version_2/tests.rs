@@ -4,6 +4,7 @@ use crate::bencode::{Dictionary, Item, Value};
 use crate::create::Draft;
 use crate::{Attr, File, Metainfo};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 const PIECE: u64 = 32 * 1024;
@@ -92,9 +93,15 @@ fn pieces_are_those_of_the_files_and_know_their_bytes() {
             let mut wrong = bytes.to_vec();
             *wrong.last_mut().unwrap() ^= 1;
             assert!(!pieces[index].is_of(&wrong), "{index}");
-            let mut check = pieces[index].check();
-            padded.chunks(7_001).for_each(|part| check.update(part));
-            assert!(check.is_right());
+            let leaf = |block: &[u8]| -> [u8; 32] { Sha256::digest(block).into() };
+            let mut leaves: Vec<[u8; 32]> = bytes.chunks(16 << 10).map(leaf).collect();
+            assert!(pieces[index].has(&leaves) && !pieces[index].has(&leaves[1..]));
+            assert_eq!(pieces[index].length(), bytes.len() as u64);
+            leaves.push([0; 32]);
+            assert!(
+                !pieces[index].has(&leaves),
+                "one too many, though it is what a tree is filled by"
+            );
             index += 1;
         }
     }
