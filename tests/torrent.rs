@@ -1,6 +1,7 @@
-//! `torrent verify` and `torrent show`, through the real binary: what people see, what machines get,
+//! `torrent create`, `torrent verify` and `torrent show`, through the real binary: what people see, what machines get,
 //! and whether the programs of others are of the same mind.
 
+mod create;
 mod damage;
 mod download;
 mod others;

@@ -1,8 +1,10 @@
 //! The arguments, as clap reads them, each with its help. What a command is for, its exit codes and
 //! its examples stand in [`guide`](super::guide).
 
+mod create;
 mod publish;
 
+pub(super) use create::Create;
 pub(super) use publish::{Keygen, Sign};
 
 use crate::{
@@ -86,7 +88,7 @@ pub(super) enum Command {
     Sweep(Sweep),
     /// Why is my hook not called, and what else would stop a deploy
     Doctor(Doctor),
-    /// Look into a torrent, check a payload against it
+    /// Make a torrent, look into one, check a payload against it
     #[command(subcommand)]
     Torrent(Torrent),
     /// Make a pair of keys to sign releases with
@@ -303,6 +305,8 @@ pub(super) enum Torrent {
         /// [default: where rtorrent has it, or beside the .torrent]
         payload: Option<PathBuf>,
     },
+    /// Make a torrent of a file or a directory
+    Create(Create),
     /// What a torrent holds: name, info hash, files, pieces, trackers, signature
     Show {
         /// A .torrent file, or the info hash of a download that rtorrent has

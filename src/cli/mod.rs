@@ -2,6 +2,7 @@
 //! text, JSON and the exit code.
 
 mod args;
+mod create;
 mod doctor;
 mod event;
 mod guide;

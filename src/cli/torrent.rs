@@ -1,5 +1,5 @@
 //! A torrent by itself, outside of any deploy: what it holds, and whether a payload is what it says.
-//! `seedship torrent verify` and `seedship torrent show`.
+//! `seedship torrent verify` and `seedship torrent show`; to make one is [`create`](super::create).
 
 use super::{args::Torrent, client, output::Output, progress::Progress};
 use crate::{
@@ -24,6 +24,7 @@ pub(super) fn run(command: &Torrent, config: &Path, output: &Output) -> Result<u
         Torrent::Verify { torrent, payload } => {
             verify(Source::of(torrent, config)?, payload.as_deref(), output)
         }
+        Torrent::Create(typed) => super::create::run(typed, output),
         Torrent::Show { torrent } => {
             let source = Source::of(torrent, config)?;
             let config = config::read(config).and_then(Config::merge);

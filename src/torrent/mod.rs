@@ -1,5 +1,5 @@
-//! A torrent by itself, outside of any deploy: what it holds ([`show`]), whether a payload is what it
-//! says ([`verify()`]), and who vouches for it ([`sign()`]).
+//! A torrent by itself, outside of any deploy: how it is made ([`create`]), what it holds ([`show`]),
+//! whether a payload is what it says ([`verify()`]), and who vouches for it ([`sign()`]).
 //!
 //! Nothing is written here and no lock is taken; neither a configuration nor an rtorrent is needed. All
 //! text that comes from a torrent is escaped as soon as it leaves its bytes.

@@ -115,7 +115,7 @@ fn tiers(text: &str) -> Value {
 }
 
 /// imdl, where `scripts/tool imdl` has built it or the system has it.
-fn imdl() -> Option<PathBuf> {
+pub(super) fn imdl() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).map(|at| at.join("imdl")).collect();
     places.extend(

@@ -2,7 +2,7 @@
 
 use super::Guide;
 use crate::error::Exit::{
-    Again, Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unhealthy, Unreachable,
+    Again, Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unhealthy, Unreachable, Usage,
 };
 
 pub(super) const GUIDES: &[Guide] = &[
@@ -62,14 +62,49 @@ The exit code is that of the first fault; warnings and notes are none.",
     Guide {
         command: "torrent",
         tells: "\
-Looks into a .torrent file, or a download that rtorrent has, by its info hash. Nothing is \
-deployed and nothing is changed.",
+Makes a .torrent, or looks into one or into a download that rtorrent has, by its info hash. Nothing is \
+deployed, and no payload is changed.",
         exits: &[],
         examples: &[
             ("seedship torrent show shop-1.4.2.tar.zst.torrent", "what does it hold?"),
             ("seedship torrent verify shop-1.4.2.tar.zst.torrent", "is the payload whole?"),
+            ("seedship torrent create shop-1.4.2.tar.zst", "make one"),
         ],
-        see: &["torrent show", "torrent verify", "finished"],
+        see: &["torrent create", "torrent show", "torrent verify", "finished"],
+    },
+    Guide {
+        command: "torrent create",
+        tells: "\
+Makes a .torrent of a file, or of a directory with all that is in it, and writes it beside the payload \
+as NAME.torrent. Every processor reads and hashes. The same payload and options give the same bytes on \
+every machine: files stand in the order of their names, and no date is written.
+
+Of a directory, links and the right to execute are kept (BEP 47); an empty directory cannot be, and is \
+told. Refused is what no server would take: names that are not UTF-8 or have control characters, links \
+that are absolute or lead out, pipes and devices, a tree without a file. So is a payload that changes \
+while it is hashed. Then there is no torrent: it gets its name whole, at the end.
+
+A torrent of a file is of BitTorrent v1 and v2, one of a directory of v1 alone: v2 needs padding \
+between files, which `--hybrid` adds. Transmission before 4.0 reads no torrent of both. Pieces are a thousand or so, unless `--piece-length` says \
+otherwise. Nothing is signed, seeded or sent anywhere: `seedship sign` signs what was made.",
+        exits: &[
+            (Done, "the torrent is on the disk, or was written to standard output"),
+            (Usage, "`--json` and the torrent cannot both go to standard output"),
+            (Payload, "no torrent can be made of it, or it changed meanwhile"),
+            (NotFound, "nothing is at PATH"),
+            (NotOurs, "the torrent is there already: `--force` replaces it; or there is no place for it"),
+            (Io, "the disk failed or is full, or a file could not be read"),
+            (Permission, "this user may not read a file, or not write the torrent"),
+        ],
+        examples: &[
+            (
+                "seedship torrent create shop-1.4.2.tar.zst --private --announce udp://tracker.example:6969",
+                "a release, for the peers of one tracker",
+            ),
+            ("seedship torrent create site --output site-1.0.torrent --name site-1.0", "a directory"),
+            ("seedship torrent create shop.tar --output - > shop.torrent", "to standard output"),
+        ],
+        see: &["sign", "torrent show", "torrent verify"],
     },
     Guide {
         command: "torrent show",

@@ -13,8 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Why nothing is made where something is.
+pub(in crate::cli) const TAKEN: &str = "it is there already";
+
 /// Nothing is at this place, and something can be made there.
-pub(super) fn must_be_free(path: &Path) -> Result<()> {
+pub(in crate::cli) fn must_be_free(path: &Path) -> Result<()> {
     if fs::symlink_metadata(path).is_ok() {
         return Err(taken(path));
     }
@@ -33,7 +36,7 @@ pub(super) fn must_be_free(path: &Path) -> Result<()> {
 
 /// Makes a file of exactly this mode where none was, and puts it on the disk: the whole file gets its
 /// name in one step.
-pub(super) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+pub(in crate::cli) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let (unfinished, file) = Unfinished::beside(path)?;
     fill(file, bytes, mode).on("write", path)?;
     unfinished.becomes_new(path).map_err(|e| match e.kind() {
@@ -47,7 +50,7 @@ pub(super) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 
 /// Puts new bytes in the place of a file's, its mode kept, and its owner where this user may. A link
 /// stays a link: what it leads to is replaced.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(in crate::cli) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let place = fs::canonicalize(path).on("write", path)?;
     let old = fs::metadata(&place).on("write", path)?;
     let (unfinished, file) = Unfinished::beside(&place)?;
@@ -101,7 +104,7 @@ fn sync(path: &Path) -> Result<()> {
 }
 
 fn taken(path: &Path) -> Error {
-    Error::new(Exit::NotOurs, "make", quoted(path), "it is there already")
+    Error::new(Exit::NotOurs, "make", quoted(path), TAKEN)
         .hint("name another place, or move it away: a key that is lost cannot be made again")
 }
 

@@ -1,7 +1,7 @@
 //! `seedship keygen` and `seedship sign`: for whoever publishes. No server needs them, and neither
 //! needs anything of a server.
 
-mod file;
+pub(super) mod file;
 mod password;
 
 use super::{

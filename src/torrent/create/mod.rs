@@ -6,9 +6,11 @@
 //! written here: whoever has the torrent's bytes puts them where they belong.
 
 mod link;
+mod made;
 mod scan;
 mod size;
 
+pub use made::Made;
 pub use scan::listed;
 pub use size::piece_length_for;
 
@@ -121,5 +123,49 @@ impl Plan {
             cause,
         )
         .hint("rename what is named there, or choose other pieces")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// What becomes of a torrent when this is done between listing and hashing.
+    fn after(change: impl Fn(&Path)) -> Result<Vec<u8>> {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("site");
+        fs::create_dir_all(at.join("d")).unwrap();
+        fs::write(at.join("a"), "hello").unwrap();
+        fs::write(at.join("d/b"), vec![7; 100_000]).unwrap();
+        let plan = listed(&at, None).unwrap();
+        change(&at);
+        let mut last = 0;
+        let made = plan.torrent(plan.draft(), false, &mut |bytes| last = bytes);
+        assert!(made.is_err() || last == plan.length);
+        made
+    }
+
+    #[test]
+    fn a_payload_that_changes_makes_no_torrent() {
+        assert!(after(|_| ()).is_ok());
+        let changes: [(&str, fn(&Path)); 6] = [
+            ("other bytes, the same length", |at| {
+                fs::write(at.join("a"), "HELLO").unwrap();
+            }),
+            ("longer", |at| fs::write(at.join("d/b"), vec![7; 100_001]).unwrap()),
+            ("shorter", |at| fs::write(at.join("d/b"), vec![7; 99_999]).unwrap()),
+            ("gone", |at| fs::remove_file(at.join("a")).unwrap()),
+            ("one more", |at| fs::write(at.join("d/c"), "").unwrap()),
+            ("another file of the same bytes", |at| {
+                fs::copy(at.join("a"), at.join("new")).unwrap();
+                fs::rename(at.join("new"), at.join("a")).unwrap();
+            }),
+        ];
+        for (name, change) in changes {
+            let error = after(change).unwrap_err();
+            assert_eq!(error.exit, Exit::Payload, "{name}: {error}");
+            assert_eq!(error.cause, "it changed while it was hashed", "{name}");
+        }
     }
 }
