@@ -36,6 +36,7 @@ mod memory;
 mod mutants;
 mod operator;
 mod order;
+mod pack;
 mod privileges;
 mod rc;
 mod reader;

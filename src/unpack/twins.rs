@@ -5,9 +5,8 @@
 //! and nothing else: 8 bytes a name, so that a release of a million files stays small. By chance
 //! two of a million names share a hash once in 37 million releases.
 
-use caseless::default_case_fold_str;
+use pack::folded;
 use std::hash::{BuildHasher, RandomState};
-use unicode_normalization::UnicodeNormalization;
 
 /// Hashes are kept sorted in this many shelves, by their highest bits, so that putting one in
 /// moves few others.
@@ -28,7 +27,7 @@ impl Twins {
 
     /// Adds the path of something that was newly made; `false` if it has a twin.
     pub(super) fn add(&mut self, path: &str) -> bool {
-        let hash = self.key.hash_one(fold(path));
+        let hash = self.key.hash_one(folded(path));
         let shelf = &mut self.shelves[(hash >> 54) as usize];
         let Err(place) = shelf.binary_search(&hash) else { return false };
         if shelf.len() == shelf.capacity() {
@@ -38,16 +37,6 @@ impl Twins {
         shelf.insert(place, hash);
         true
     }
-}
-
-/// The form in which two names are equal for a file system that folds them: Unicode's canonical
-/// caseless matching.
-fn fold(path: &str) -> String {
-    if path.is_ascii() {
-        return path.to_ascii_lowercase();
-    }
-    let decomposed: String = path.nfd().collect();
-    default_case_fold_str(&decomposed).nfd().collect()
 }
 
 #[cfg(test)]

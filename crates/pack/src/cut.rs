@@ -8,16 +8,18 @@
 
 /// No part is shorter, but for the last.
 pub(crate) const LEAST: usize = 256 << 10;
-/// What most parts are near to.
-pub(crate) const AVERAGE: usize = 1 << 20;
+/// What most parts are near to: larger ones compress better, of smaller ones fewer bytes change with
+/// a change.
+pub(crate) const AVERAGE: usize = 512 << 10;
 /// No part is longer: what is decoded as a whole must fit into little memory.
-pub(crate) const MOST: usize = 4 << 20;
+pub(crate) const MOST: usize = 2 << 20;
 
-/// Before the average a cut is four times less likely than one in so many bytes, behind it four times
-/// more.
-const EXPECTED: usize = AVERAGE - LEAST;
-const STRICT: u64 = u64::MAX / (EXPECTED as u64 * 4);
-const LOOSE: u64 = u64::MAX / (EXPECTED as u64 / 4);
+/// One place in so many would be an end if all were alike; before the average it is [`PULL`] times
+/// fewer, behind it as many times more.
+const EXPECTED: u64 = (AVERAGE - LEAST) as u64;
+const PULL: u64 = 2;
+const STRICT: u64 = u64::MAX / (EXPECTED * PULL);
+const LOOSE: u64 = u64::MAX / (EXPECTED / PULL);
 
 /// Looks for the end of a part while its bytes come in.
 #[derive(Debug, Default)]

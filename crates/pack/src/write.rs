@@ -65,8 +65,8 @@ pub fn pack<W: Write>(
     let pool = Pool::default();
     let (jobs, work) = mpsc::channel();
     let work = Mutex::new(work);
-    // Two parts a thread: one that is compressed, one that is ready.
-    let (awaited, frames) = mpsc::sync_channel(2 * options.threads.get());
+    // Four parts a thread: so many may be done before the one that is written next.
+    let (awaited, frames) = mpsc::sync_channel(4 * options.threads.get());
     let packed = thread::scope(|scope| {
         for _ in 0..options.threads.get() {
             scope.spawn(|| compress(options.level, &work, &pool));
