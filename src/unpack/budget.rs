@@ -1,7 +1,10 @@
 //! What a payload may cost, counted while it is read and before it is written.
 
-use super::{plan::Limits, refuse_as_set};
-use crate::error::{Error, Result};
+use super::{plan::Limits, refuse_as_set, source::Source};
+use crate::{
+    error::{Error, Result},
+    verify::{Pool, Slice},
+};
 use std::io::{self, BufRead, Read};
 
 /// Output that is free of the ratio: small archives of zeros are no bombs.
@@ -66,7 +69,7 @@ impl Budget {
     }
 
     /// Holds a tar stream to the limits, so that headers without files cannot go on for ever.
-    pub(super) fn meter<R: BufRead>(&self, inner: R, archive: &[u8]) -> Meter<R> {
+    pub(super) fn meter<R: Source>(&self, inner: R, archive: &[u8]) -> Meter<R> {
         let overhead = self.limits.files.saturating_mul(OVERHEAD).saturating_add(1 << 20);
         let most = self.limits.bytes.saturating_add(overhead);
         let cause = match most < self.by_ratio {
@@ -105,6 +108,16 @@ impl<R: BufRead> BufRead for Meter<R> {
     fn consume(&mut self, amount: usize) {
         self.left -= amount as u64;
         self.inner.consume(amount);
+    }
+}
+
+impl<R: Source> Source for Meter<R> {
+    fn slice(&mut self, most: usize, pool: &Pool) -> io::Result<Option<Slice>> {
+        // Looks at what is left of the limit as well.
+        let most = most.min(self.fill_buf()?.len());
+        let slice = self.inner.slice(most, pool)?;
+        self.left -= slice.as_ref().map_or(0, |slice| slice.len() as u64);
+        Ok(slice.filter(|slice| !slice.is_empty()))
     }
 }
 

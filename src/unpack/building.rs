@@ -5,30 +5,31 @@
 
 use super::{
     budget::Budget,
+    crew::Crew,
     entry::{Entry, Time, What},
+    listing::{Listing, Regular, each_chunk},
     name::{self, Name},
     plan::{Case, Plan, Shared},
     refuse, refuse_as_set,
+    source::Source,
     times::Times,
-    told,
-    tree::{Modes, Tree},
+    tree::Tree,
     twins::Twins,
+    writer::unmade,
 };
 use crate::{
-    checkpoint,
     error::{Context, Error, Exit, Result, quoted},
     manifest,
 };
-use nix::{errno::Errno, sys::stat::futimens};
+use nix::errno::Errno;
 use std::{
     fs::File,
-    io::{BufRead, Read, Write},
-    os::fd::BorrowedFd,
+    io::{Read, Write},
+    os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-/// At most this much is hashed and written in one go: it should still be in the cache.
-const CHUNK: usize = 1 << 20;
 /// What came of a payload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -47,7 +48,7 @@ pub(super) struct Building<'a, W: Write> {
     tree: Tree<'a>,
     twins: Option<Twins>,
     times: Times,
-    manifest: &'a mut manifest::Writer<W>,
+    listing: Listing<'a, W>,
     /// The release's own time.
     time: Time,
     /// Entries that are the release's own directory.
@@ -68,15 +69,16 @@ impl<'a, W: Write> Building<'a, W> {
         private: BorrowedFd<'a>,
         plan: &'a Plan<'a>,
         input: u64,
+        crew: &'a Crew,
         manifest: &'a mut manifest::Writer<W>,
     ) -> Result<Self> {
         Ok(Self {
             plan,
             budget: Budget::new(plan.limits, input),
-            tree: Tree::new(stage, Modes::new(plan.mode, plan.group))?,
+            tree: Tree::new(stage, crew.modes)?,
             twins: (plan.case == Case::Refuse).then(Twins::new),
             times: Times::new(private)?,
-            manifest,
+            listing: Listing::new(crew, manifest),
             time: plan.time.into(),
             roots: 0,
             skipped: 0,
@@ -86,7 +88,7 @@ impl<'a, W: Write> Building<'a, W> {
     }
 
     /// Adds what an archive tells; `bytes` begins with the file's and is left behind them.
-    pub(super) fn add(&mut self, entry: &Entry<'_>, bytes: &mut dyn BufRead) -> Result<()> {
+    pub(super) fn add(&mut self, entry: &Entry<'_>, bytes: &mut dyn Source) -> Result<()> {
         let first = if let What::Same(target) = entry.what { target } else { &[] };
         if of_windows(entry.path) || of_windows(first) {
             let cause = "a path begins like one of Windows, which some programs take away";
@@ -100,7 +102,7 @@ impl<'a, W: Write> Building<'a, W> {
         &mut self,
         entry: &Entry<'_>,
         strip: u32,
-        bytes: &mut dyn BufRead,
+        bytes: &mut dyn Source,
     ) -> Result<()> {
         let fail = |cause: String| refuse(entry.path, cause);
         let name = Name::parse(entry.path, strip, self.plan.limits).map_err(fail)?;
@@ -127,8 +129,13 @@ impl<'a, W: Write> Building<'a, W> {
                 self.same(&name, &target)?;
             }
         }
-        checkpoint::reach("unpack-entry");
-        Ok(())
+        self.listing.entry()
+    }
+
+    /// The end of the entries: what was told of reading them, unless an earlier one could not be
+    /// made, which `true` beside it says.
+    pub(super) fn conclude(&mut self, told: Result<()>) -> (Result<()>, bool) {
+        self.listing.conclude(told)
     }
 
     /// Whether a name is at or below a path that is a link to what all releases share.
@@ -137,7 +144,7 @@ impl<'a, W: Write> Building<'a, W> {
     }
 
     /// Passes over an entry that is not unpacked. Reading it may cost what unpacking it may.
-    fn pass(&mut self, name: &Name, what: What<'_>, bytes: &mut dyn BufRead) -> Result<()> {
+    fn pass(&mut self, name: &Name, what: What<'_>, bytes: &mut dyn Source) -> Result<()> {
         self.skipped += 1;
         self.budget.entry(name.as_str())?;
         let What::File(size) = what else { return Ok(()) };
@@ -172,15 +179,18 @@ impl<'a, W: Write> Building<'a, W> {
     }
 
     /// Opens a directory, making what is missing.
-    fn parent(&mut self, path: &str) -> Result<BorrowedFd<'_>> {
+    fn parent(&mut self, path: &str) -> Result<&Arc<OwnedFd>> {
+        if !self.tree.is_at(path) && self.listing.is_blocked(path) {
+            self.listing.settle()?;
+        }
         let (budget, twins) = (&mut self.budget, &mut self.twins);
-        let (times, manifest) = (&mut self.times, &mut *self.manifest);
+        let (times, listing) = (&mut self.times, &mut self.listing);
         let (mode, time) = (self.tree.modes().directory, self.plan.time.into());
         self.tree.directory(path, |made| {
             budget.entry(made)?;
             alone(twins, made)?;
             times.note(made, time)?;
-            manifest.directory(made, mode).map_err(unlisted)
+            listing.directory(made, mode)
         })
     }
 
@@ -190,20 +200,21 @@ impl<'a, W: Write> Building<'a, W> {
         size: u64,
         mode: u32,
         time: Time,
-        bytes: &mut dyn BufRead,
+        bytes: &mut dyn Source,
     ) -> Result<()> {
         let path = name.as_str();
         self.budget.entry(path)?;
         self.budget.file(path, size)?;
         let (directory, last) = name.split();
-        let mut file = Tree::file(self.parent(directory)?, last).map_err(|e| unmade(path, e))?;
-        alone(&mut self.twins, path)?;
-        let sum = copy(bytes, size, &mut file, path)?;
+        let directory = Arc::clone(self.parent(directory)?);
+        if let Err(twin) = alone(&mut self.twins, path) {
+            // What has the very same name is told as that.
+            self.listing.settle()?;
+            let same = Tree::stands(&*directory, last).on("look for", path)?;
+            return Err(if same { unmade(path, Errno::EEXIST) } else { twin });
+        }
         let mode = self.tree.modes().of_file(mode);
-        self.tree.finish(&file, mode).on("set the mode of", path)?;
-        let [access, change] = time.spec();
-        futimens(&file, &access, &change).on("set the time of", path)?;
-        self.manifest.file(path, mode, size, &sum).map_err(unlisted)
+        self.listing.make(Regular { directory, path, mode, time, size }, bytes)
     }
 
     fn link(&mut self, name: &Name, target: &Path, time: Time) -> Result<()> {
@@ -212,7 +223,7 @@ impl<'a, W: Write> Building<'a, W> {
         let (directory, last) = name.split();
         Tree::link(self.parent(directory)?, last, target, time).map_err(|e| unmade(path, e))?;
         alone(&mut self.twins, path)?;
-        self.manifest.link(path, target).map_err(unlisted)
+        self.listing.link(path, target)
     }
 
     /// A second name for a file of this release. It shares the first one's inode, as tar means it;
@@ -221,6 +232,7 @@ impl<'a, W: Write> Building<'a, W> {
         let path = name.as_str();
         self.budget.entry(path)?;
         let (from, first) = target.split();
+        self.listing.settle()?;
         let found = self.tree.find(from, first).on("open", target.as_str())?;
         let Some((from, file)) = found else {
             let why = match self.is_shared(target) {
@@ -235,7 +247,7 @@ impl<'a, W: Write> Building<'a, W> {
         let at = self.parent(directory)?;
         Tree::same(&from, first, at, last).map_err(|e| unmade(path, e))?;
         alone(&mut self.twins, path)?;
-        self.manifest.file(path, mode, size, &sum).map_err(unlisted)
+        self.listing.same(path, mode, size, sum)
     }
 
     /// What the manifest says of a file that was made before: read again, from the stage, which
@@ -310,38 +322,6 @@ impl<'a, W: Write> Building<'a, W> {
     }
 }
 
-/// Writes and hashes exactly `size` bytes.
-fn copy(bytes: &mut dyn BufRead, size: u64, file: &mut File, path: &str) -> Result<manifest::Sum> {
-    let mut hash = blake3::Hasher::new();
-    each_chunk(bytes, size, path, |chunk| {
-        hash.update(chunk);
-        file.write_all(chunk).on("write", path)
-    })?;
-    Ok(*hash.finalize().as_bytes())
-}
-
-/// Gives exactly `size` bytes to `take`.
-fn each_chunk(
-    bytes: &mut dyn BufRead,
-    size: u64,
-    path: &str,
-    mut take: impl FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
-    let mut left = size;
-    while left > 0 {
-        let buffer = bytes.fill_buf().map_err(|e| told(e, path.as_bytes()))?;
-        if buffer.is_empty() {
-            let cause = format!("its archive ends {left} bytes before the file does");
-            return Err(refuse(path.as_bytes(), cause));
-        }
-        let now = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()).min(CHUNK);
-        take(&buffer[..now])?;
-        bytes.consume(now);
-        left -= now as u64;
-    }
-    Ok(())
-}
-
 /// Refuses a name that has a twin.
 fn alone(twins: &mut Option<Twins>, path: &str) -> Result<()> {
     if twins.as_mut().is_none_or(|twins| twins.add(path)) {
@@ -350,19 +330,6 @@ fn alone(twins: &mut Option<Twins>, path: &str) -> Result<()> {
     let cause = "another name differs from it only in case or Unicode normal form";
     Err(refuse(path.as_bytes(), cause)
         .hint("case = \"accept\" takes both, where every host tells them apart"))
-}
-
-fn unmade(path: &str, e: Errno) -> Error {
-    match e {
-        Errno::EEXIST => refuse(path.as_bytes(), "its name stands in the payload twice"),
-        Errno::EMLINK => refuse(path.as_bytes(), "its file has too many hard links"),
-        e => Error::io("make", path, &e.into()),
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn unlisted(e: std::io::Error) -> Error {
-    Error::io("write", "the manifest", &e)
 }
 
 /// Whether a path begins with a drive or a backslash: bsdtar makes `x` of `C:x` and of `\x`, others do

@@ -4,33 +4,35 @@
 //! end, each complete. Any other byte is an error, because some program would read it and another
 //! would not.
 
-use super::{kind::Compression, refuse, zstd::Zstd};
+use super::{
+    crew::{CHUNKS, Crew},
+    kind::Compression,
+    refuse,
+    source::{Chunks, Source},
+    zstd::Zstd,
+};
 use crate::error::Error;
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::GzDecoder;
 use liblzma::stream::{
     Action, CONCATENATED, Error as XzError, Status, Stream, TELL_UNSUPPORTED_CHECK,
 };
-use std::io::{self, BufRead, BufReader, Read};
-
-/// What is decoded in one go.
-const BUFFER: usize = 128 << 10;
+use std::io::{self, BufRead, Read};
 
 /// A decoder over `bytes` that may use `memory` bytes.
 pub(super) fn decode<'a>(
     compression: Compression,
-    bytes: impl BufRead + 'a,
+    bytes: impl Source + 'a,
     memory: Memory<'a>,
-) -> io::Result<Box<dyn BufRead + 'a>> {
-    fn buffered<'a>(decoder: impl Read + 'a) -> Box<dyn BufRead + 'a> {
-        Box::new(BufReader::with_capacity(BUFFER, decoder))
-    }
+    crew: &'a Crew,
+) -> io::Result<Box<dyn Source + 'a>> {
+    let chunks = &crew.chunks;
     Ok(match compression {
         Compression::None => Box::new(bytes),
-        Compression::Gzip => buffered(Gzip(GzDecoder::new(bytes))),
-        Compression::Zstd => buffered(Zstd::new(bytes, memory)?),
-        Compression::Xz => buffered(Xz::new(bytes, memory)?),
-        Compression::Bzip2 => buffered(MultiBzDecoder::new(bytes)),
+        Compression::Gzip => Box::new(Chunks::new(Gzip(GzDecoder::new(bytes)), chunks)),
+        Compression::Zstd => Box::new(Zstd::new(bytes, memory, crew)?),
+        Compression::Xz => Box::new(Chunks::new(Xz::new(bytes, memory)?, chunks)),
+        Compression::Bzip2 => Box::new(Chunks::new(MultiBzDecoder::new(bytes), chunks)),
     })
 }
 
@@ -46,9 +48,9 @@ pub(super) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    /// What everything else takes: windows of payload, and 16 MiB for the program, the torrent and
-    /// the bookkeeping of a million names.
-    const ELSE: u64 = crate::verify::WINDOWS + (16 << 20);
+    /// What everything else takes: windows of payload, buffers between the threads, and 16 MiB for
+    /// the program, the torrent and the bookkeeping of a million names.
+    const ELSE: u64 = crate::verify::WINDOWS + CHUNKS + (16 << 20);
 
     pub(super) fn new(archive: &'a [u8], limit: u64) -> Self {
         Self { archive, limit, left: limit.saturating_sub(Self::ELSE) }

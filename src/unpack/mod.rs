@@ -15,17 +15,22 @@ mod budget;
 mod building;
 mod changed;
 mod confine;
+mod crew;
 mod decode;
 mod directory;
 mod entry;
 mod kind;
+mod listing;
 mod name;
 mod plan;
 mod private;
+mod queue;
+mod source;
 mod tar;
 mod times;
 mod tree;
 mod twins;
+mod writer;
 mod zip;
 mod zstd;
 
@@ -43,6 +48,7 @@ use crate::{
     verify::{Payload, Proven},
 };
 use building::Building;
+use crew::{Crew, Hands};
 use decode::{Memory, decode};
 use metainfo::Metainfo;
 use std::{
@@ -51,6 +57,7 @@ use std::{
     io::{self, BufRead, Write},
     os::{fd::BorrowedFd, unix::ffi::OsStrExt},
 };
+use tree::Modes;
 
 /// Unpacks a payload into `stage`, an empty directory of mode 0700 opened for reading, and lists
 /// what it made in `manifest`. The stage gets its final mode last. `private` is a directory on the
@@ -68,38 +75,72 @@ pub fn unpack<W: Write + Send>(
     plan: &Plan<'_>,
     manifest: &mut manifest::Writer<W>,
 ) -> Result<Contents> {
+    unpack_by(Hands::of_machine(), payload, stage, private, plan, manifest)
+}
+
+/// The same with so many hands.
+fn unpack_by<W: Write + Send>(
+    hands: Hands,
+    payload: Payload<'_>,
+    stage: BorrowedFd<'_>,
+    private: BorrowedFd<'_>,
+    plan: &Plan<'_>,
+    manifest: &mut manifest::Writer<W>,
+) -> Result<Contents> {
     let torrent = payload.torrent();
     let kind = Kind::of(torrent)?;
-    let mut building = Building::new(stage, private, plan, torrent.total_length(), manifest)?;
+    let crew = Crew::new(hands, Modes::new(plan.mode, plan.group));
+    let input = torrent.total_length();
+    let mut building = Building::new(stage, private, plan, input, &crew, manifest)?;
+    let name = torrent.name();
     match kind {
-        Kind::Tar(compression) => payload.stream(|bytes| {
-            agree(kind, torrent, bytes)?;
-            confine::within(stage, || {
-                let name = torrent.name();
-                let memory = Memory::new(name, plan.limits.memory);
-                let stream = decode(compression, bytes, memory).map_err(|e| told(e, name))?;
-                let mut stream = building.budget.meter(stream, name);
-                tar::unpack(&mut stream, name, &mut building)
-            })
-        })?,
         Kind::Zip => {
             let mut copy = private::unnamed(private)?;
             payload.stream(|bytes| {
                 agree(kind, torrent, bytes)?;
-                zip::copy(bytes, &mut copy, torrent.name())
+                zip::copy(bytes, &mut copy, name)
             })?;
-            confine::within(stage, || {
-                zip::unpack(copy, torrent.name(), plan.limits, &mut building)
-            })?;
+            let read =
+                |building: &mut Building<'_, W>| zip::unpack(copy, name, plan.limits, building);
+            build(kind, stage, &crew, &mut building, read)?.0?;
         }
-        Kind::Directory => payload.stream(|bytes| {
-            confine::within(stage, || directory::unpack(torrent, bytes, &mut building))
-        })?,
-        Kind::Plain => payload.stream(|bytes| {
-            confine::within(stage, || directory::plain(torrent, bytes, &mut building))
+        _ => payload.stream(|bytes| {
+            agree(kind, torrent, bytes)?;
+            let read = |building: &mut Building<'_, W>| match kind {
+                Kind::Tar(compression) => {
+                    let memory = Memory::new(name, plan.limits.memory);
+                    let stream = decode(compression, &mut *bytes, memory, &crew);
+                    let stream = stream.map_err(|e| told(e, name))?;
+                    tar::unpack(&mut building.budget.meter(stream, name), name, building)
+                }
+                Kind::Directory => directory::unpack(torrent, bytes, building),
+                _ => directory::plain(torrent, bytes, building),
+            };
+            let (told, earlier) = build(kind, stage, &crew, &mut building, read)?;
+            if earlier {
+                bytes.overrule();
+            }
+            told
         })?,
     }
     confine::within(stage, || building.finish())
+}
+
+/// Reads entries where nothing but the stage can be reached, with everybody's help. What was told of
+/// them, and whether that is of an earlier one than the reader was at.
+fn build<'b, W: Write + Send>(
+    kind: Kind,
+    stage: BorrowedFd<'_>,
+    crew: &Crew,
+    building: &mut Building<'b, W>,
+    read: impl FnOnce(&mut Building<'b, W>) -> Result<()> + Send,
+) -> Result<(Result<()>, bool)> {
+    confine::within(stage, || {
+        crew.staffed(kind == Kind::Tar(Compression::Zstd), || {
+            let told = read(building);
+            Ok(building.conclude(told))
+        })
+    })
 }
 
 /// Holds the first bytes against the name.

@@ -22,15 +22,18 @@ use std::{
     fs::File,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
+    sync::Arc,
 };
 
 /// The stage while it is filled.
 #[derive(Debug)]
 pub(super) struct Tree<'a> {
-    root: BorrowedFd<'a>,
+    stage: BorrowedFd<'a>,
+    /// The same, to be handed to other threads.
+    root: Arc<OwnedFd>,
     beneath: Beneath,
     /// The directories from the root to the one used last, by name.
-    open: Vec<(String, OwnedFd)>,
+    open: Vec<(String, Arc<OwnedFd>)>,
     modes: Modes,
 }
 
@@ -58,12 +61,22 @@ impl Modes {
     pub(super) fn of_file(self, archived: u32) -> u32 {
         if archived & 0o100 == 0 { self.plain } else { self.executable }
     }
+
+    /// Gives what was made its group and its final bits, in this order: a change of group may
+    /// clear bits. By descriptor: a umask takes no part in it.
+    pub(super) fn finish(self, made: impl AsFd, mode: u32) -> nix::Result<()> {
+        if let Some(group) = self.group {
+            fchown(&made, None, Some(group))?;
+        }
+        fchmod(&made, stat::Mode::from_bits_truncate(mode))
+    }
 }
 
 impl<'a> Tree<'a> {
     pub(super) fn new(root: BorrowedFd<'a>, modes: Modes) -> Result<Self> {
         let beneath = Beneath::of(root).on("look at", "the stage")?;
-        Ok(Self { root, beneath, open: Vec::new(), modes })
+        let own = root.try_clone_to_owned().map_err(|e| Error::io("open", "the stage", &e))?;
+        Ok(Self { stage: root, root: Arc::new(own), beneath, open: Vec::new(), modes })
     }
 
     pub(super) fn modes(&self) -> Modes {
@@ -76,14 +89,14 @@ impl<'a> Tree<'a> {
         &mut self,
         path: &str,
         mut made: impl FnMut(&str) -> Result<()>,
-    ) -> Result<BorrowedFd<'_>> {
+    ) -> Result<&Arc<OwnedFd>> {
         let same = self.open.iter().zip(parts(path)).take_while(|((name, _), part)| name == part);
         let same = same.count();
         self.open.truncate(same);
         for part in parts(path).skip(same) {
             let end = self.open.iter().map(|(name, _)| name.len() + 1).sum::<usize>() + part.len();
             let (at, so_far) = (self.last(), &path[..end.min(path.len())]);
-            let found = match self.beneath.open(at, part, DIRECTORY) {
+            let found = match self.beneath.open(at.as_fd(), part, DIRECTORY) {
                 Err(Errno::ENOENT) => {
                     let new = self.make(at, part).on("make", so_far)?;
                     made(so_far)?;
@@ -96,41 +109,46 @@ impl<'a> Tree<'a> {
                 Err(Errno::EXDEV) => return Err(mounted(so_far)),
                 found => found.on("open", so_far)?,
             };
-            self.open.push((part.to_owned(), found));
+            self.open.push((part.to_owned(), Arc::new(found)));
         }
         Ok(self.last())
     }
 
-    fn last(&self) -> BorrowedFd<'_> {
-        self.open.last().map_or(self.root, |(_, fd)| fd.as_fd())
+    /// Whether this directory is the one used last.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.open.iter().map(|(name, _)| &**name).eq(parts(path))
     }
 
-    fn make(&self, at: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
+    fn last(&self) -> &Arc<OwnedFd> {
+        self.open.last().map_or(&self.root, |(_, fd)| fd)
+    }
+
+    fn make(&self, at: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
         mkdirat(at, name, stat::Mode::S_IRWXU)?;
-        let new = self.beneath.open(at, name, DIRECTORY)?;
-        self.finish(&new, self.modes.directory)?;
+        let new = self.beneath.open(at.as_fd(), name, DIRECTORY)?;
+        self.modes.finish(&new, self.modes.directory)?;
         Ok(new)
     }
 
-    /// Gives what was made its group and its final bits, in this order: a change of group may
-    /// clear bits. By descriptor: a umask takes no part in it.
-    pub(super) fn finish(&self, made: impl AsFd, mode: u32) -> nix::Result<()> {
-        if let Some(group) = self.modes.group {
-            fchown(&made, None, Some(group))?;
-        }
-        fchmod(&made, stat::Mode::from_bits_truncate(mode))
-    }
-
-    /// Makes a regular file in `at` that was not there.
-    pub(super) fn file(at: BorrowedFd<'_>, name: &str) -> nix::Result<File> {
+    /// Makes a regular file in `at` that was not there, with these bits less the umask's.
+    pub(super) fn file(at: impl AsFd, name: &str, mode: u32) -> nix::Result<File> {
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        openat(at, name, flags, stat::Mode::S_IRUSR | stat::Mode::S_IWUSR).map(File::from)
+        openat(at, name, flags, stat::Mode::from_bits_truncate(mode)).map(File::from)
+    }
+
+    /// Whether anything stands at this name.
+    pub(super) fn stands(at: impl AsFd, name: &str) -> nix::Result<bool> {
+        match stat::fstatat(at, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     /// Makes a symbolic link in `at` that was not there.
     pub(super) fn link(
-        at: BorrowedFd<'_>,
+        at: impl AsFd + Copy,
         name: &str,
         target: &Path,
         time: Time,
@@ -144,7 +162,7 @@ impl<'a> Tree<'a> {
     /// way.
     pub(super) fn find(&self, directory: &str, name: &str) -> nix::Result<Option<(OwnedFd, File)>> {
         let walk = || {
-            let at = self.beneath.open(self.root, directory, DIRECTORY)?;
+            let at = self.beneath.open(self.stage, directory, DIRECTORY)?;
             let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let file = self.beneath.open(at.as_fd(), name, flags)?;
             let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
@@ -157,12 +175,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Gives the file `name` in `from` a second name in `at`.
-    pub(super) fn same(
-        from: &OwnedFd,
-        name: &str,
-        at: BorrowedFd<'_>,
-        second: &str,
-    ) -> nix::Result<()> {
+    pub(super) fn same(from: &OwnedFd, name: &str, at: impl AsFd, second: &str) -> nix::Result<()> {
         linkat(from, name, at, second, AtFlags::empty())
     }
 
@@ -179,7 +192,7 @@ impl<'a> Tree<'a> {
 
     /// What is at a path of the release, links followed: whether it is there at all.
     pub(super) fn has(&self, path: &str) -> Result<bool> {
-        match stat::fstatat(self.root, path, AtFlags::empty()) {
+        match stat::fstatat(self.stage, path, AtFlags::empty()) {
             Ok(found) => {
                 let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
                 Ok(kind == SFlag::S_IFREG || kind == SFlag::S_IFDIR)
@@ -191,9 +204,9 @@ impl<'a> Tree<'a> {
 
     /// The stage itself gets its group, bits and time, last of all.
     pub(super) fn close(self, time: Time) -> Result<()> {
-        self.finish(self.root, self.modes.directory).on("set the mode of", "the stage")?;
+        self.modes.finish(self.stage, self.modes.directory).on("set the mode of", "the stage")?;
         let [access, change] = time.spec();
-        futimens(self.root, &access, &change).on("set the time of", "the stage")
+        futimens(self.stage, &access, &change).on("set the time of", "the stage")
     }
 }
 

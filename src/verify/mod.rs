@@ -16,10 +16,12 @@ mod abreast;
 mod fault;
 mod files;
 mod pieces;
+mod slice;
 mod sums;
 mod survey;
 mod window;
 
+pub use slice::{Buffer, Pool, Slice};
 pub use sums::{Sums, changed, sums};
 pub use survey::{Found, Piece, Progress, Survey, pieces_of, survey};
 pub use window::Proven;
@@ -35,7 +37,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 pub const PIECE_MAX: u64 = 16 << 20;
 
 /// The windows in flight never hold more than this many bytes together.
-pub const WINDOWS: u64 = 24 << 20;
+pub const WINDOWS: u64 = 20 << 20;
 
 /// A payload that is there in full length, not yet read.
 #[derive(Debug)]

@@ -95,7 +95,7 @@ fn no_byte_of_a_window_with_a_wrong_piece_is_handed_over() {
         Ok(())
     });
     assert!(result.is_err());
-    assert_eq!(seen.len(), 24 << 20);
+    assert_eq!(seen.len(), 20 << 20);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Windows of whole pieces, read and hashed one ahead of whoever takes the bytes.
 //!
-//! Two buffers go round between a thread that fills and proves them and the one that takes their
-//! bytes, so hashing and decoding overlap and memory is bounded. A window that holds a wrong piece
-//! is never handed over.
+//! Two buffers go round between a thread that fills and proves them and those that take their bytes,
+//! so hashing and what follows overlap and memory is bounded. The bytes are read, or handed on
+//! without a copy: a buffer is filled again when nobody holds a slice of it. A window that holds a
+//! wrong piece is never handed over.
 
 use super::{
-    PIECE_MAX, WINDOWS, damaged,
+    Buffer, PIECE_MAX, Pool, Slice, WINDOWS, damaged,
     files::{Files, files_of},
     name,
     pieces::{Hashes, Judged},
@@ -18,8 +19,11 @@ use std::{
     thread,
 };
 
-/// A window of more than one piece is at most this large.
-pub(super) const WINDOW: u64 = WINDOWS / 2;
+/// A window of more than one piece is at most this large, where pieces are only judged.
+pub(super) const WINDOW: u64 = 12 << 20;
+
+/// The same where their bytes are handed out: two of them go round.
+const STREAMED: u64 = WINDOWS / 2;
 
 /// A window never holds more pieces: what is kept of each while it is hashed is not counted
 /// elsewhere, and a torrent may have pieces of one byte.
@@ -29,23 +33,14 @@ pub(super) const PIECES: usize = 8192;
 /// [`Payload::stream`](super::Payload::stream) can make one.
 #[derive(Debug)]
 pub struct Proven {
-    full: Receiver<Result<Window>>,
-    free: Sender<Vec<u8>>,
-    window: Window,
-    /// How much of `window` was taken.
-    at: usize,
+    full: Receiver<Result<Slice>>,
+    /// What was not taken yet of the window at hand.
+    window: Option<Slice>,
     /// Bytes not yet taken, those of the window included.
     left: u64,
     /// Why there are no more, if the payload failed. Kept here because an [`io::Error`] may come
     /// out of a decoder as something else.
     failed: Option<Error>,
-}
-
-/// A buffer of which the first `length` bytes are proven.
-#[derive(Debug, Default)]
-struct Window {
-    bytes: Vec<u8>,
-    length: usize,
 }
 
 impl Proven {
@@ -67,16 +62,29 @@ impl Proven {
         }
     }
 
+    /// Takes up to `most` bytes as they lie in their window; `None` at the end. The window's buffer
+    /// is not filled again while the slice is held: whoever waits for bytes must hold none.
+    ///
+    /// # Errors
+    /// The payload's own.
+    pub fn slice(&mut self, most: usize) -> io::Result<Option<Slice>> {
+        self.fill_buf()?;
+        let slice = self.window.as_mut().map(|window| window.split_front(most));
+        let slice = slice.filter(|slice| !slice.is_empty());
+        self.left -= slice.as_ref().map_or(0, |slice| slice.len() as u64);
+        Ok(slice)
+    }
+
+    /// What failed of the payload is not to be told: something that stands before it was refused.
+    pub fn overrule(&mut self) {
+        self.failed = None;
+    }
+
     /// Gives the used window back and waits for the next one.
     fn turn(&mut self) -> io::Result<()> {
-        let used = std::mem::take(&mut self.window);
-        self.at = 0;
-        if used.length > 0 {
-            // Nobody waits for it once the last window was filled.
-            let _ = self.free.send(used.bytes);
-        }
+        self.window = None;
         match self.full.recv() {
-            Ok(Ok(window)) => self.window = window,
+            Ok(Ok(window)) => self.window = Some(window),
             Ok(Err(e)) => self.failed = Some(e),
             // The other thread ended without a word: it has panicked, which its scope tells.
             Err(_) => {
@@ -95,15 +103,17 @@ impl Proven {
 impl BufRead for Proven {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.check()?;
-        if self.at == self.window.length && self.left > 0 {
+        if self.window.as_ref().is_none_or(|window| window.is_empty()) && self.left > 0 {
             self.turn()?;
         }
-        Ok(&self.window.bytes[self.at..self.window.length])
+        Ok(self.window.as_deref().unwrap_or_default())
     }
 
     fn consume(&mut self, amount: usize) {
-        self.at += amount;
-        self.left -= amount as u64;
+        if let Some(window) = &mut self.window {
+            window.advance(amount);
+            self.left -= amount as u64;
+        }
     }
 }
 
@@ -124,23 +134,17 @@ pub(super) fn stream<T>(
 ) -> Result<T> {
     let pieces = pieces_per_window(torrent);
     let size = torrent.total_length().min(torrent.piece_length().saturating_mul(pieces as u64));
-    let size = usize::try_from(size.min(WINDOW.max(PIECE_MAX))).unwrap_or(usize::MAX);
+    let size = usize::try_from(size.min(STREAMED.max(PIECE_MAX))).unwrap_or(usize::MAX);
     // A single piece that is larger than a window is in flight alone.
-    let buffers = if size as u64 > WINDOW { 1 } else { 2 };
+    let windows = Pool::new(if size as u64 > STREAMED { 1 } else { 2 }, size);
     let (full, taken) = channel();
-    let (free, empty) = channel();
-    for _ in 0..buffers {
-        // The receiver is in this function: it cannot be gone.
-        let _ = free.send(vec![0; size]);
-    }
     thread::scope(|scope| {
         let mut prover = Prover { torrent, hashes, files, next: 0, pieces };
         thread::Builder::new()
-            .spawn_scoped(scope, move || prover.run(&empty, &full))
+            .spawn_scoped(scope, move || prover.run(&windows, &full))
             .map_err(|e| Error::io("start", "a thread to verify with", &e))?;
         let left = torrent.total_length();
-        let window = Window::default();
-        let mut proven = Proven { full: taken, free, window, at: 0, left, failed: None };
+        let mut proven = Proven { full: taken, window: None, left, failed: None };
         let result = take(&mut proven);
         let unread = proven.left;
         if result.is_ok() && unread > 0 {
@@ -161,7 +165,7 @@ pub(super) fn stream<T>(
 
 /// How many pieces make a window: as many as fit, at least one.
 fn pieces_per_window(torrent: &Metainfo) -> usize {
-    let fit = usize::try_from(WINDOW / torrent.piece_length().max(1)).unwrap_or(1);
+    let fit = usize::try_from(STREAMED / torrent.piece_length().max(1)).unwrap_or(1);
     fit.clamp(1, PIECES)
 }
 
@@ -178,10 +182,9 @@ struct Prover<'t> {
 
 impl Prover<'_> {
     /// Works until the last piece, the first failure, or until nobody takes the windows any more.
-    fn run(&mut self, empty: &Receiver<Vec<u8>>, full: &Sender<Result<Window>>) {
+    fn run(&mut self, windows: &Pool, full: &Sender<Result<Slice>>) {
         while self.next < self.torrent.pieces().len() {
-            let Ok(bytes) = empty.recv() else { return };
-            let window = self.window(bytes);
+            let window = self.window(windows.take());
             let ended = window.is_err();
             if full.send(window).is_err() || ended {
                 return;
@@ -189,7 +192,7 @@ impl Prover<'_> {
         }
     }
 
-    fn window(&mut self, mut bytes: Vec<u8>) -> Result<Window> {
+    fn window(&mut self, mut bytes: Buffer) -> Result<Slice> {
         let torrent = self.torrent;
         let last = (self.next + self.pieces).min(torrent.pieces().len());
         let sizes = || (self.next..last).map(|n| torrent.piece_size(n) as usize);
@@ -203,7 +206,7 @@ impl Prover<'_> {
             return Err(self.refuse(self.next + wrong, judged[wrong]));
         }
         self.next = last;
-        Ok(Window { bytes, length })
+        Ok(bytes.share(length))
     }
 
     /// A piece is wrong: rtorrent can fetch it again, unless it finds nothing wrong with it.
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_window_holds_whole_pieces_and_not_too_many() {
-        for (piece, pieces) in [(1, PIECES), (1 << 20, 12), (5 << 20, 2), (13 << 20, 1)] {
+        for (piece, pieces) in [(1, PIECES), (1 << 20, 10), (5 << 20, 2), (11 << 20, 1)] {
             assert_eq!(pieces_per_window(&torrent_of("a", b"xy", piece)), pieces, "{piece}");
         }
     }

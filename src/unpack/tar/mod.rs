@@ -9,19 +9,19 @@ mod ahead;
 mod header;
 mod pax;
 
-use super::{building::Building, entry::Entry, entry::What, refuse, told};
+use super::{building::Building, entry::Entry, entry::What, refuse, source::Source, told};
 use crate::error::Result;
 use ::tar::Header;
 use ahead::Ahead;
 use header::{BLOCK, Kind, Member};
-use std::io::{BufRead, Write};
+use std::io::Write;
 
 /// The most that an extended header or a long name may hold.
 const EXTENDED_MAX: u64 = 64 << 10;
 
 /// Reads an archive to the last byte of its stream and builds the release out of it.
 pub(super) fn unpack<W: Write>(
-    bytes: &mut dyn BufRead,
+    bytes: &mut dyn Source,
     archive: &[u8],
     building: &mut Building<'_, W>,
 ) -> Result<()> {
@@ -54,7 +54,7 @@ pub(super) fn unpack<W: Write>(
 
 /// The stream, and the name that messages give it.
 struct Archive<'a> {
-    bytes: &'a mut dyn BufRead,
+    bytes: &'a mut dyn Source,
     name: &'a [u8],
 }
 
