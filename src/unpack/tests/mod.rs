@@ -4,6 +4,7 @@
 mod attacks;
 mod differential;
 mod directories;
+mod frames;
 mod honest;
 mod limits;
 mod mutants;
@@ -63,7 +64,17 @@ struct Bench {
     shared: Vec<Shared>,
     mode: Mode,
     case: Case,
+    hands: Cell<Hands>,
 }
+
+/// Payloads up to this size are unpacked by other hands as well.
+const MANY_TIMES: u64 = 1 << 20;
+
+/// One thread of each kind and eight, with as little in their hands as may be.
+const HANDS: [Hands; 2] = [
+    Hands { writers: 1, decoders: 1, chunks: 3, chunk: 512, frame: 1024 },
+    Hands { writers: 8, decoders: 8, chunks: 3, chunk: 4096, frame: 2048 },
+];
 
 /// A release that came of a payload.
 struct Release {
@@ -90,6 +101,7 @@ impl Bench {
             shared: Vec::new(),
             mode: Mode::Public,
             case: Case::Refuse,
+            hands: Cell::new(Hands::of_machine()),
         }
     }
 
@@ -107,8 +119,37 @@ impl Bench {
         self.unpack(&torrent_of(name, bytes, 16 << 10), &self.at("payload"))
     }
 
-    /// Unpacks, and looks whether anything changed but the stage.
+    /// Unpacks, and looks whether anything changed but the stage. How many threads there are, and how
+    /// little they may have in their hands, must make no difference.
     fn unpack(&self, torrent: &Authentic, payload: &Path) -> Result<Release> {
+        let result = self.unpack_once(torrent, payload);
+        let told = |result: &Result<Release>| match result {
+            Ok(made) => Ok((made.contents.clone(), made.b3.clone(), made.tree.clone())),
+            // Whether damage is met within a file or behind it is up to the decoder's buffer.
+            Err(e) if e.cause.starts_with("its data") => Err((e.cause.clone(), e.hint.clone())),
+            Err(e) => Err((e.to_string(), e.hint.clone())),
+        };
+        if torrent.total_length() <= MANY_TIMES {
+            let stage = listing(&self.stage(), None);
+            for hands in HANDS {
+                self.hands.set(hands);
+                let again = self.unpack_once(torrent, payload);
+                assert_eq!(told(&again), told(&result), "{hands:?}");
+                if result.is_ok() {
+                    assert_eq!(listing(&self.stage(), None), stage, "{hands:?}");
+                }
+            }
+            self.hands.set(Hands::of_machine());
+        }
+        let (refused, accepted) = SEEN.get();
+        SEEN.set(match result {
+            Ok(_) => (refused, accepted + 1),
+            Err(_) => (refused + 1, accepted),
+        });
+        result
+    }
+
+    fn unpack_once(&self, torrent: &Authentic, payload: &Path) -> Result<Release> {
         let stage = self.stage();
         fs::remove_dir_all(&stage).unwrap();
         fs::create_dir(&stage).unwrap();
@@ -118,11 +159,6 @@ impl Bench {
         assert_eq!(before, listing(self.dir.path(), Some(&stage)), "something outside changed");
         let page = fs::read_to_string(self.at("app/current/index.html"));
         assert_eq!(page.unwrap(), OLD, "the old release is not served");
-        let (refused, accepted) = SEEN.get();
-        SEEN.set(match result {
-            Ok(_) => (refused, accepted + 1),
-            Err(_) => (refused + 1, accepted),
-        });
         result
     }
 
@@ -154,7 +190,9 @@ impl Bench {
             time: Unix(TIME),
         };
         let mut manifest = manifest::Writer::new(b3, tree).unwrap();
-        let contents = unpack(payload, stage.as_fd(), private.as_fd(), &plan, &mut manifest)?;
+        let hands = self.hands.get();
+        let contents =
+            unpack_by(hands, payload, stage.as_fd(), private.as_fd(), &plan, &mut manifest)?;
         let (b3, tree) = manifest.finish().unwrap();
         Ok((contents, b3, tree))
     }

@@ -15,7 +15,8 @@ pub(super) fn pack(ending: &str, tar: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     match ending {
         ".tar" => out.extend(tar),
-        ".tar.zst" => out = zstd::encode_all(tar, 1).unwrap(),
+        // Of many frames where that is not too many, as the publisher makes them.
+        ".tar.zst" => out = frames(tar, (tar.len() / 64).max(700)),
         ".tar.gz" => {
             let usual = flate2::Compression::default();
             flate2::write::GzEncoder::new(&mut out, usual).write_all(tar).unwrap();
@@ -28,6 +29,15 @@ pub(super) fn pack(ending: &str, tar: &[u8]) -> Vec<u8> {
         other => panic!("{other} is no tar"),
     }
     out
+}
+
+/// Independent frames of so many bytes each, and a skippable one behind them.
+pub(super) fn frames(bytes: &[u8], each: usize) -> Vec<u8> {
+    let frames = bytes.chunks(each).map(|content| zstd::bulk::compress(content, 1).unwrap());
+    frames
+        .chain([[&[0x5e, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"table"].concat()])
+        .flatten()
+        .collect()
 }
 
 /// How tar tells names that are longer than its header, or that shall not be seen in it.
