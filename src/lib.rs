@@ -36,5 +36,6 @@ pub mod sweep;
 pub mod look;
 pub mod torrent;
 pub mod doctor;
+pub mod publish;
 // door
 pub mod cli;

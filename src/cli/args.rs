@@ -5,7 +5,7 @@ mod create;
 mod publish;
 
 pub(super) use create::Create;
-pub(super) use publish::{Keygen, Sign};
+pub(super) use publish::{Keygen, Publish, Sign};
 
 use crate::{
     process::AS_OWNER,
@@ -91,6 +91,8 @@ pub(super) enum Command {
     /// Make a torrent, look into one, check a payload against it
     #[command(subcommand)]
     Torrent(Torrent),
+    /// Pack, sign, seed and deliver a release
+    Publish(Box<Publish>),
     /// Make a pair of keys to sign releases with
     Keygen(Keygen),
     /// Sign a torrent as a release of an app
@@ -115,6 +117,7 @@ impl Command {
                 | Self::Audit(_)
                 | Self::Doctor(_)
                 | Self::Torrent(_)
+                | Self::Publish(_)
                 | Self::Keygen(_)
                 | Self::Sign(_)
                 | Self::Config(_)
@@ -391,6 +394,13 @@ fn until(text: &str) -> Result<Until, String> {
     if let Some(time) = Unix::parse(text) {
         return Ok(Until::At(time));
     }
+    match while_(text) {
+        Ok(while_) => Ok(Until::In(while_)),
+        Err(_) => Err("write a time like 2024-05-01T12:00:00Z, or a while like 30m, 2h, 7d".into()),
+    }
+}
+
+fn while_(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
     let seconds = match unit {
         "s" => 1,
@@ -399,10 +409,9 @@ fn until(text: &str) -> Result<Until, String> {
         "d" => 24 * 60 * 60,
         _ => 0,
     };
-    match number.parse::<u64>().ok().and_then(|n| n.checked_mul(seconds)).filter(|s| *s > 0) {
-        Some(seconds) => Ok(Until::In(Duration::from_secs(seconds))),
-        None => Err("write a time like 2024-05-01T12:00:00Z, or a while like 30m, 2h, 7d".into()),
-    }
+    let seconds = number.parse::<u64>().ok().and_then(|n| n.checked_mul(seconds));
+    let seconds = seconds.filter(|seconds| *seconds > 0);
+    seconds.map(Duration::from_secs).ok_or_else(|| "write a while like 30s, 2m, 1h".to_owned())
 }
 
 #[cfg(test)]

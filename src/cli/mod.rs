@@ -10,6 +10,7 @@ mod manual;
 mod operator;
 mod output;
 mod progress;
+mod publish;
 mod reader;
 mod settings;
 mod signing;
@@ -110,6 +111,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Config(command) => return settings::run(command, &path, output),
         Command::Torrent(command) => return torrent::run(command, &path, output),
         Command::Doctor(command) => return doctor::run(command, args, &path, output),
+        Command::Publish(command) => return publish::run(command, &path, output),
         Command::Keygen(command) => return signing::keygen(command, output),
         Command::Sign(command) => return signing::sign(command, &path, output),
         Command::Completions(command) => return manual::completions(command, output),
@@ -128,6 +130,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Config(_)
         | Command::Torrent(_)
         | Command::Doctor(_)
+        | Command::Publish(_)
         | Command::Keygen(_)
         | Command::Sign(_)
         | Command::Completions(_)
@@ -162,7 +165,11 @@ fn client(config: &Config) -> Client {
 }
 
 fn address(config: &Config) -> Address {
-    match &config.rtorrent.scgi {
+    address_of(&config.rtorrent.scgi)
+}
+
+fn address_of(scgi: &Scgi) -> Address {
+    match scgi {
         Scgi::Unix(path) => Address::Unix(path.clone()),
         Scgi::Tcp(host) => Address::Tcp(host.clone()),
     }

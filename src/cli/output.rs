@@ -49,6 +49,13 @@ impl Output {
         }
     }
 
+    /// Tells a person something now; a machine finds it in the object at the end.
+    pub(super) fn tell(&self, text: &str) {
+        if !self.json {
+            self.write(|out| writeln!(out, "{}", text.trim_end_matches('\n')));
+        }
+    }
+
     /// The same, where there may be nothing to say to a person.
     pub(super) fn answer_if_any(&self, text: String, object: &impl Serialize) {
         match text.is_empty() {

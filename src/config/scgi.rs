@@ -71,6 +71,14 @@ fn problem(text: &str) -> Option<&'static str> {
 }
 
 impl Scgi {
+    /// As a person types it, who accepts what a TCP address means by naming one.
+    ///
+    /// # Errors
+    /// Why it is neither the path of a socket nor HOST:PORT.
+    pub fn typed(text: &str) -> Result<Self, String> {
+        scgi(text, true)
+    }
+
     /// Whether other machines may reach it, as far as the text tells: every TCP address but a
     /// loopback one. What a name stands for is not looked up.
     pub fn is_exposed(&self) -> bool {

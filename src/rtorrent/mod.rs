@@ -14,6 +14,7 @@ mod download;
 mod find;
 mod handlers;
 pub mod payload;
+mod seed;
 pub mod session;
 
 pub use crate::scgi::{Address, Listener, Timeouts};
@@ -22,4 +23,5 @@ pub use belongings::Belongings;
 pub use client::Client;
 pub use download::Download;
 pub use find::{Asked, Found};
+pub use seed::{Seed, Seeding};
 pub use handlers::{Bound, Handler};

@@ -26,6 +26,9 @@ use comment::FORM;
 use minisign_verify::Error as Minisign;
 use std::fmt;
 
+/// The environment variable that may hold the password of a secret key.
+pub const PASSWORD: &str = "SEEDSHIP_KEY_PASSWORD";
+
 /// What a verified signature says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signed {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 /// `magnet:?xt=urn:btih:…` with name, trackers and web seeds (BEP 9); for a hybrid torrent with
 /// the v2 hash as well (BEP 52). ASCII without a space, whatever the torrent holds.
-pub(super) fn link(torrent: &Metainfo) -> String {
+pub fn link(torrent: &Metainfo) -> String {
     let mut link = format!("magnet:?xt=urn:btih:{}", torrent.info_hash());
     if let Some(hash) = torrent.info_hash_v2() {
         // 0x12 and 0x20: SHA-256, of 32 bytes, as a multihash.
@@ -19,7 +19,7 @@ pub(super) fn link(torrent: &Metainfo) -> String {
 }
 
 /// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string does not fail.
         let _ = write!(text, "{byte:02x}");

@@ -13,10 +13,11 @@ mod show;
 mod sign;
 mod verify;
 
+pub use magnet::{hex, link as magnet};
 pub use pieces::Pieces;
 pub use place::Place;
 pub use show::{Listed, Shown, Signature, show};
-pub use sign::{Sealing, must_be_unsigned, release_of, sign};
+pub use sign::{Sealing, comment, must_be_unsigned, release_of, sign};
 pub use verify::{Checked, Hashes, State, Verdict, Word, verify};
 
 use crate::{

@@ -53,6 +53,17 @@ pub fn release_of(config: &Config, torrent: &Metainfo, bytes: &[u8]) -> Result<(
     }
 }
 
+/// What a signature is to say.
+///
+/// # Errors
+/// 64 if it cannot be said: an app of two words, a fact that is none.
+pub fn comment(app: &str, version: &Version, published: Unix, facts: &[String]) -> Result<Comment> {
+    Comment::new(app, version, published, facts).map_err(|why| {
+        Error::new(Exit::Usage, "write", "the signature's comment", format!("it {why}"))
+            .hint("--app takes one word, --fact KEY=VALUE with a key like git or build")
+    })
+}
+
 /// Signs a torrent. One that is signed already is left alone unless `force` says otherwise.
 ///
 /// # Errors

@@ -56,9 +56,16 @@ impl Kind {
         if torrent.is_multi_file() {
             return Ok(Self::Directory);
         }
-        let name = torrent.name();
-        if let Some((_, kind)) = ENDINGS.iter().find(|(end, _)| name.ends_with(end.as_bytes())) {
-            return Ok(*kind);
+        Self::of_name(torrent.name())
+    }
+
+    /// What a payload of one file is, by this name.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_name(name: &[u8]) -> Result<Self> {
+        if let Some((_, kind)) = named(name) {
+            return Ok(kind);
         }
         match std::str::from_utf8(name) {
             Ok(name) if !name.contains(char::is_control) => Ok(Self::Plain),
@@ -67,8 +74,16 @@ impl Kind {
         }
     }
 
+    /// The ending by which a name is that of an archive.
+    pub fn ending(name: &[u8]) -> Option<&'static str> {
+        named(name).map(|(ending, _)| ending)
+    }
+
     /// Holds the payload's first bytes (512 or all) against what its name says.
-    pub(super) fn agree(self, name: &[u8], head: &[u8]) -> Result<()> {
+    ///
+    /// # Errors
+    /// 65 if they are those of something else.
+    pub fn agree(self, name: &[u8], head: &[u8]) -> Result<()> {
         let found = magic(head);
         let right = match self {
             // A tar without compression has no magic at its beginning; its checksums are looked
@@ -111,6 +126,10 @@ impl Kind {
             Self::Plain => "a file",
         }
     }
+}
+
+fn named(name: &[u8]) -> Option<(&'static str, Kind)> {
+    ENDINGS.into_iter().find(|(end, _)| name.ends_with(end.as_bytes()))
 }
 
 /// What bytes that begin so are.

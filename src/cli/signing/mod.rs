@@ -13,7 +13,7 @@ use crate::{
     config::{self, Config},
     error::{Error, Exit, Result, quoted},
     release::Version,
-    signature::{Comment, Pair, Sealed, Secret, Unusable},
+    signature::{Pair, Sealed, Secret, Unusable},
     torrent::{self, Sealing},
 };
 use metainfo::Metainfo;
@@ -76,11 +76,8 @@ pub(super) fn sign(typed: &Sign, config: &Path, output: &Output) -> Result<u8> {
     }
     let (app, version) = release(typed, config, &torrent, &bytes)?;
     let published = typed.published.unwrap_or_else(super::now);
-    let comment = Comment::new(&app, &version, published, &typed.facts).map_err(|why| {
-        Error::new(Exit::Usage, "write", "the signature's comment", format!("it {why}"))
-            .hint("--app takes one word, --fact KEY=VALUE with a key like git or build")
-    })?;
-    let secret = secret(typed)?;
+    let comment = torrent::comment(&app, &version, published, &typed.facts)?;
+    let secret = secret(typed.key.as_deref(), typed.password_file.as_deref())?;
     let sealing = torrent::sign(&torrent, &bytes, &secret, &comment, typed.force)?;
     file::replace(&typed.torrent, &sealing.bytes)?;
     output.answer(screen(&sealing, &typed.torrent), &sealing);
@@ -107,9 +104,9 @@ fn release(
 }
 
 /// The key to sign with, opened.
-fn secret(typed: &Sign) -> Result<Secret> {
-    let path = match &typed.key {
-        Some(path) => path.clone(),
+pub(super) fn secret(key: Option<&Path>, password_file: Option<&Path>) -> Result<Secret> {
+    let path = match key {
+        Some(path) => path.to_owned(),
         None => usual_secret(false)?,
     };
     let bytes = bounded::read(&path, KEY_MAX).map_err(|why| match why {
@@ -121,10 +118,10 @@ fn secret(typed: &Sign) -> Result<Secret> {
         Unread::Not(_) | Unread::Larger(_) => unusable(&path, &Unusable::NotAKey),
     })?;
     let sealed = Sealed::read(&bytes).map_err(|why| unusable(&path, &why))?;
-    let password = match (sealed.is_encrypted(), &typed.password_file) {
+    let password = match (sealed.is_encrypted(), password_file) {
         (false, _) => String::new(),
         (true, Some(file)) => password::from(file)?,
-        (true, None) => password::asked(&secret_key(&path))?,
+        (true, None) => password::given_or_asked(&secret_key(&path))?,
     };
     sealed.open(password).map_err(|why| unusable(&path, &why))
 }

@@ -1,8 +1,12 @@
-//! Passwords: typed on the terminal, or read from a file by a machine; never an argument, which every
-//! user of the host could read.
+//! Passwords: typed on the terminal, or given by a machine, in a file or in the environment; never an
+//! argument, which every user of the host could read.
 
-use crate::error::{Error, Exit, Result, quoted};
+use crate::{
+    error::{Error, Exit, Result, quoted},
+    signature::PASSWORD,
+};
 use std::{
+    env,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -11,9 +15,15 @@ use std::{
 /// minisign takes none that has more bytes.
 const LONGEST: usize = 1024;
 
-/// The password of a key that is there.
-pub(super) fn asked(key: &str) -> Result<String> {
-    prompt(&format!("Password of {key}: "))
+/// The password of a key that is there: that in the environment, or the one that somebody types.
+pub(super) fn given_or_asked(key: &str) -> Result<String> {
+    match env::var_os(PASSWORD).filter(|value| !value.is_empty()) {
+        None => prompt(&format!("Password of {key}: ")),
+        Some(value) => checked(value.into_string().map_err(|_| {
+            let cause = "it is not UTF-8";
+            Error::new(Exit::Usage, "read", "$SEEDSHIP_KEY_PASSWORD", cause)
+        })?),
+    }
 }
 
 /// That of a key to be made, typed twice.

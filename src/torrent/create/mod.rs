@@ -102,7 +102,10 @@ impl Plan {
     }
 
     /// Everything is as it was listed.
-    fn must_be_the_same(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// 65 if something changed meanwhile.
+    pub fn must_be_the_same(&self) -> Result<()> {
         let again = listed(&self.payload, Some(&self.name))?;
         let mut pairs = self.stamps.iter().zip(&again.stamps);
         let other = pairs.position(|(then, now)| then != now);

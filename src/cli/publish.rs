@@ -1,0 +1,180 @@
+//! `seedship publish`: for whoever builds releases. Needs no configuration, unless it is to say where
+//! rtorrent listens.
+
+use super::{address, address_of, args::Publish, output::Output, progress::Progress, signing};
+use crate::{
+    config::{self, Config},
+    error::{Error, Exit, Result, quoted},
+    publish::{self, Input, Order, Published, Ssh},
+    report,
+    rtorrent::{Client, Timeouts},
+    table::{counted, size},
+};
+use pack::Excludes;
+use serde_json::json;
+use std::{
+    io::Write,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    thread,
+};
+
+/// Publishes.
+pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8> {
+    let to_stdout = typed.output.as_deref() == Some(Path::new("-"));
+    if to_stdout && output.is_json() {
+        let cause = "both write to standard output";
+        return Err(Error::new(Exit::Usage, "take", "`--output -` and `--json`", cause));
+    }
+    let client = if typed.seed { Some(client(typed, config)?) } else { None };
+    let input = Input::find(&typed.path, typed.layout, Excludes)?;
+    let name = input.name(&typed.app, &typed.version)?;
+    let directory = directory(typed, client.as_ref())?;
+    let beside = directory.join(format!("{name}.torrent"));
+    let file = typed.output.clone().unwrap_or(beside);
+    let mut order = Order {
+        name: &name,
+        directory: &directory,
+        output: Some(file.as_path()).filter(|_| !to_stdout),
+        announce: &typed.announce,
+        private: !typed.no_private,
+        hybrid: !typed.no_hybrid,
+        piece_length: typed.piece_length,
+        level: typed.level,
+        threads: typed.threads.unwrap_or_else(processors),
+        published: typed.published.unwrap_or_else(super::now),
+        exactly_then: typed.published.is_some(),
+        facts: &typed.facts,
+        secret: None,
+    };
+    order.check()?;
+    if typed.dry_run {
+        return Ok(would(&order, &input, typed, output));
+    }
+    let secret = match typed.unsigned {
+        true => None,
+        false => Some(secret(typed)?),
+    };
+    order.secret = secret.as_ref();
+    let progress = Progress::new(input.bytes(), output).told(input.does(), output);
+    let mut published = publish::make(&order, input, &mut |done| progress.at(done, ""))?;
+    drop(progress);
+    let done = onwards(&order, &mut published, typed, client.as_ref(), to_stdout, output);
+    Ok(match done {
+        Ok(()) => {
+            output.object(&published);
+            Exit::Done.code()
+        }
+        Err(error) => {
+            let mut object = json!(published);
+            object["error"] = report::in_json(&error)["error"].clone();
+            output.failed(&error, &object)
+        }
+    })
+}
+
+/// Everything after payload and .torrent are in their places.
+fn onwards(
+    order: &Order<'_>,
+    published: &mut Published,
+    typed: &Publish,
+    client: Option<&Client>,
+    to_stdout: bool,
+    output: &Output,
+) -> Result<()> {
+    let seeded = client.map_or(Ok(()), |client| publish::seed(published, client));
+    // Whatever becomes of it from here on, this is done.
+    told(&published.screen(), to_stdout, output);
+    seeded?;
+    if to_stdout {
+        output.raw(&published.bytes);
+    }
+    let words = typed.ssh.split_whitespace().map(str::to_owned).collect();
+    let ssh = Ssh { words, within: typed.timeout };
+    publish::deliver(order, published, &typed.to, &ssh, &mut |delivery| {
+        told(&delivery.line(), to_stdout, output);
+    })
+}
+
+/// Tells a person; on standard error where the .torrent goes to standard output.
+fn told(text: &str, to_stdout: bool, output: &Output) {
+    match to_stdout {
+        true => drop(writeln!(anstream::stderr(), "{}", text.trim_end())),
+        false => output.tell(text),
+    }
+}
+
+/// What would be published.
+fn would(order: &Order<'_>, input: &Input, typed: &Publish, output: &Output) -> u8 {
+    let destinations: Vec<String> = typed.to.iter().map(ToString::to_string).collect();
+    let payload = order.payload().display().to_string();
+    let mut text = format!(
+        "{} {} would be published\n  payload  {payload}\n  content  {} in {}\n",
+        order.name.app(),
+        order.name.version(),
+        size(input.bytes()),
+        counted(input.files(), "file")
+    );
+    for to in &destinations {
+        text.push_str(&format!("  to       {to}\n"));
+    }
+    let object = json!({
+        "app": order.name.app(), "version": order.name.version(), "name": order.name.as_str(),
+        "payload": payload, "content": input.bytes(), "files": input.files(),
+        "piece_length": order.piece_length(input.bytes()), "to": destinations, "dry_run": true,
+    });
+    output.answer(text, &object);
+    Exit::Done.code()
+}
+
+/// The rtorrent that is to seed: the one that was typed, or the configured one.
+fn client(typed: &Publish, config: &Path) -> Result<Client> {
+    let address = match &typed.scgi {
+        Some(scgi) => address_of(scgi),
+        None => {
+            let read = config::read(config).and_then(Config::merge).map_err(|e| {
+                match config.exists() {
+                    true => e,
+                    false => e.hint("name rtorrent's socket, and no configuration is read: --scgi PATH"),
+                }
+            })?;
+            address(&read)
+        }
+    };
+    Ok(Client::new(address, Timeouts::default()))
+}
+
+/// Where the payload is to lie.
+fn directory(typed: &Publish, client: Option<&Client>) -> Result<PathBuf> {
+    let directory = match (&typed.directory, client) {
+        (Some(directory), _) => directory.clone(),
+        (None, Some(client)) => client.default_directory()?,
+        (None, None) => PathBuf::from("."),
+    };
+    match directory.is_dir() {
+        true => Ok(directory),
+        false => Err(Error::new(
+            Exit::NotFound,
+            "publish into",
+            quoted(&directory),
+            "there is no such directory",
+        )
+        .hint("make it, or name another one: --directory DIR")),
+    }
+}
+
+fn secret(typed: &Publish) -> Result<crate::signature::Secret> {
+    signing::secret(typed.key.as_deref(), typed.password_file.as_deref()).map_err(|e| {
+        match (e.exit, &typed.key) {
+            (Exit::NotFound, None) => e.hint(
+                "name a key: --key FILE; `seedship keygen` makes one; --unsigned is for servers \
+                 that take anybody's releases",
+            ),
+            _ => e,
+        }
+    })
+}
+
+fn processors() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}

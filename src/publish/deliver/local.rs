@@ -1,0 +1,60 @@
+//! A directory of this host.
+
+use super::{Outcome, Parcel};
+use crate::{
+    bounded,
+    error::{Error, Exit, Result, quoted},
+    publish::unfinished::UnfinishedDirectory,
+};
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+/// No torrent has more bytes.
+const TORRENT_MAX: u64 = 64 << 20;
+
+/// Delivers into a directory, which must be there.
+pub(super) fn deliver(parcel: &Parcel<'_>, directory: &Path) -> Result<Outcome> {
+    if !directory.is_dir() {
+        let cause = "there is no such directory";
+        return Err(Error::new(Exit::NotFound, "deliver to", quoted(directory), cause)
+            .hint("make it, or name another one"));
+    }
+    let at = directory.join(&parcel.name);
+    if fs::symlink_metadata(&at).is_ok() {
+        return compared(parcel, directory, &at);
+    }
+    match write(parcel, directory, &at) {
+        Ok(()) => Ok(Outcome::Delivered),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => compared(parcel, directory, &at),
+        Err(e) => Err(Error::io("deliver to", directory, &e)),
+    }
+}
+
+fn write(parcel: &Parcel<'_>, directory: &Path, at: &Path) -> io::Result<()> {
+    let aside = UnfinishedDirectory::within(directory)?;
+    let whole = aside.path().join("torrent");
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&whole)?;
+    file.write_all(parcel.bytes)?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.sync_all()?;
+    crate::checkpoint::reach("publish-delivering");
+    if fs::symlink_metadata(at).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(whole, at)?;
+    drop(aside);
+    File::open(directory)?.sync_all()
+}
+
+fn compared(parcel: &Parcel<'_>, directory: &Path, at: &Path) -> Result<Outcome> {
+    let Ok(found) = bounded::read(at, TORRENT_MAX) else {
+        let cause = "something is there that cannot be read as a torrent";
+        return Err(Error::new(Exit::NotOurs, "deliver", quoted(at), cause)
+            .hint("move it away, and publish it again"));
+    };
+    parcel.compared(&quoted(directory), &found)
+}

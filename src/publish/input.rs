@@ -1,0 +1,146 @@
+//! What somebody wants to publish, looked at before anything is made of it.
+
+use super::{Layout, Name, unpackable};
+use crate::{
+    error::{Context, Error, Exit, Result, quoted},
+    release::Version,
+    torrent::create::{self, Plan},
+};
+use pack::{Excludes, PackError, Tree};
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// An input: what is there, and what a release of it is called.
+pub enum Input {
+    /// A directory, to be packed.
+    Tree(PathBuf, Tree),
+    /// A directory, to be a torrent of many files.
+    Directory(Plan, Excludes),
+    /// A file, to be published as it is.
+    File(Source),
+}
+
+/// An open file, and what it was when it was opened.
+pub struct Source {
+    /// Where it was.
+    pub path: PathBuf,
+    pub(super) file: File,
+    pub(super) looked: Metadata,
+}
+
+impl Input {
+    /// Looks at what lies at `path`.
+    ///
+    /// # Errors
+    /// 66 if nothing is there, 65 if it cannot be a release, 77 or 74 if something of it cannot be
+    /// read.
+    pub fn find(path: &Path, layout: Layout, excludes: Excludes) -> Result<Self> {
+        let looked = fs::metadata(path).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => {
+                Error::new(Exit::NotFound, "publish", quoted(path), "there is no such file")
+                    .hint("name a directory, or an archive or file that is to be published as it is")
+            }
+            _ => Error::io("publish", path, &e),
+        })?;
+        match (looked.is_dir(), layout) {
+            (true, Layout::Archive) => {
+                let tree = Tree::scan(path, &excludes).map_err(|e| unpacked(path, &e))?;
+                Ok(Self::Tree(path.to_owned(), tree))
+            }
+            // The name is the copy's.
+            (true, Layout::Directory) => {
+                Ok(Self::Directory(create::listed(path, Some("payload"))?, excludes))
+            }
+            (false, _) => Source::open(path).map(Self::File),
+        }
+    }
+
+    /// What a release of it is called.
+    ///
+    /// # Errors
+    /// 64 if the app cannot stand in a file's name.
+    pub fn name(&self, app: &str, version: &Version) -> Result<Name> {
+        match self {
+            Self::Tree(..) => Name::of_archive(app, version),
+            Self::Directory(..) => Name::of_directory(app, version),
+            Self::File(source) => Name::of_file(app, version, &source.path),
+        }
+    }
+
+    /// Bytes of all of its files.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Tree(_, tree) => tree.bytes(),
+            Self::Directory(plan, _) => plan.length,
+            Self::File(source) => source.looked.len(),
+        }
+    }
+
+    /// Entries of a directory that is packed, files of any other input.
+    pub fn files(&self) -> u64 {
+        match self {
+            Self::Tree(_, tree) => tree.entries(),
+            Self::Directory(plan, _) => plan.files.len() as u64,
+            Self::File(_) => 1,
+        }
+    }
+
+    /// What is done to it, in a word.
+    pub fn does(&self) -> &'static str {
+        match self {
+            Self::Tree(..) => "packing",
+            Self::Directory(..) => "copying",
+            Self::File(_) => "hashing",
+        }
+    }
+
+    /// What is worth knowing, a sentence each.
+    pub(super) fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Directory(plan, _) => plan.notes.clone(),
+            Self::Tree(..) | Self::File(_) => Vec::new(),
+        }
+    }
+}
+
+impl Source {
+    /// Opens a regular file, without waiting for whatever else lies there.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let file = file.on("read", path)?;
+        let looked = file.metadata().on("read", path)?;
+        match looked.is_file() {
+            true => Ok(Self { path: path.to_owned(), file, looked }),
+            false => Err(unpackable(path, "it is neither a directory nor a regular file")
+                .hint("name a directory, or an archive or file")),
+        }
+    }
+
+    /// Nobody wrote it since it was opened.
+    pub(super) fn must_be_the_same(&self) -> Result<()> {
+        let now = self.file.metadata().on("read", &self.path)?;
+        let stamp = |of: &Metadata| (of.len(), of.mtime(), of.mtime_nsec());
+        match stamp(&now) == stamp(&self.looked) {
+            true => Ok(()),
+            false => Err(unpackable(&self.path, "it changed while it was read")
+                .hint("publish it again when nobody writes it any more")),
+        }
+    }
+}
+
+/// What the packer says of a tree.
+pub(super) fn unpacked(root: &Path, cause: &PackError) -> Error {
+    match cause {
+        PackError::Io { path, cause, .. } => Error::io("pack", root.join(path), cause),
+        PackError::Refused { path, cause } => {
+            Error::new(Exit::Payload, "pack", quoted(root.join(path)), cause)
+                .hint("no release can have it: change it, or leave it out with --exclude")
+        }
+        PackError::Write(cause) => Error::io("pack", root, cause),
+    }
+}
