@@ -37,7 +37,7 @@ exits! {
     Usage = 64, "the command line is wrong";
     Payload = 65, "payload, archive or a limit: the same bytes will fail again";
     NotFound = 66, "not found: info hash, app, version, nothing to roll back to";
-    Unreachable = 69, "rtorrent cannot be reached";
+    Unreachable = 69, "rtorrent, or a host, cannot be reached";
     Bug = 70, "a bug in seedship";
     NotOurs = 73, "cannot create, or `current` was not made by seedship";
     Io = 74, "input or output failed, or the disk is full";

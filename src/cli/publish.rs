@@ -10,7 +10,6 @@ use crate::{
     rtorrent::{Client, Timeouts},
     table::{counted, size},
 };
-use pack::Excludes;
 use serde_json::json;
 use std::{
     io::Write,
@@ -27,7 +26,7 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
         return Err(Error::new(Exit::Usage, "take", "`--output -` and `--json`", cause));
     }
     let client = if typed.seed { Some(client(typed, config)?) } else { None };
-    let input = Input::find(&typed.path, typed.layout, Excludes)?;
+    let input = Input::find(&typed.path, typed.layout, &typed.exclude)?;
     let name = input.name(&typed.app, &typed.version)?;
     let directory = directory(typed, client.as_ref())?;
     let beside = directory.join(format!("{name}.torrent"));
@@ -135,7 +134,9 @@ fn client(typed: &Publish, config: &Path) -> Result<Client> {
             let read = config::read(config).and_then(Config::merge).map_err(|e| {
                 match config.exists() {
                     true => e,
-                    false => e.hint("name rtorrent's socket, and no configuration is read: --scgi PATH"),
+                    false => {
+                        e.hint("name rtorrent's socket, and no configuration is read: --scgi PATH")
+                    }
                 }
             })?;
             address(&read)

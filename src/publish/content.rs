@@ -1,6 +1,10 @@
 //! A payload that is whole and hashed, and does not have its name yet.
 
-use super::{Input, Order, describe, directory, file, input::Source, unfinished::{Unfinished, UnfinishedDirectory}};
+use super::{
+    Input, Order, describe, directory, file,
+    input::Source,
+    unfinished::{Unfinished, UnfinishedDirectory},
+};
 use crate::{
     error::{Error, Exit, Result, quoted},
     unpack::Kind,
@@ -38,8 +42,8 @@ impl Content {
     ) -> Result<Self> {
         let piece_length = order.piece_length(input.bytes());
         let (held, torrent) = match input {
-            Input::Tree(root, tree) => {
-                let (file, hashes, frames) = file::packed(order, &root, &tree, watch)?;
+            Input::Tree(tree) => {
+                let (file, hashes, frames) = file::packed(order, &tree, watch)?;
                 let torrent = describe::single(order, piece_length, &hashes, &frames)?;
                 (Held::File(file), torrent)
             }
@@ -54,8 +58,8 @@ impl Content {
                 };
                 (held, describe::single(order, piece_length, &hashes, &[])?)
             }
-            Input::Directory(plan, excludes) => {
-                let placed = directory::copied(order, &plan, &excludes, watch)?;
+            Input::Directory(tree) => {
+                let placed = directory::copied(order, &tree, watch)?;
                 let torrent = directory::torrent(order, piece_length, placed.path())?;
                 (Held::Directory(placed), torrent)
             }
@@ -101,8 +105,7 @@ impl Content {
 /// The file that was named is what lies there.
 fn is_at(source: &Source, path: &Path) -> bool {
     let same = |found: fs::Metadata| {
-        found.is_file()
-            && (found.dev(), found.ino()) == (source.looked.dev(), source.looked.ino())
+        found.is_file() && (found.dev(), found.ino()) == (source.looked.dev(), source.looked.ino())
     };
     fs::symlink_metadata(path).is_ok_and(same)
 }
@@ -110,7 +113,8 @@ fn is_at(source: &Source, path: &Path) -> bool {
 /// Every host would refuse an archive whose first bytes are not what its name says.
 fn must_agree(order: &Order<'_>, source: &Source) -> Result<()> {
     let mut head = [0; 512];
-    let read = source.file.read_at(&mut head, 0).map_err(|e| Error::io("read", &source.path, &e))?;
+    let read =
+        source.file.read_at(&mut head, 0).map_err(|e| Error::io("read", &source.path, &e))?;
     let name = order.name.as_str().as_bytes();
     Kind::of_name(name)?.agree(name, &head[..read])
 }

@@ -1,6 +1,9 @@
 //! The .torrent: what it says beside the hashes, who signs it, and where it is written.
 
-use super::{Order, unfinished::{Unfinished, directory_of}};
+use super::{
+    Order,
+    unfinished::{Unfinished, directory_of},
+};
 use crate::{
     error::{Error, Exit, Result, quoted},
     signature::{self, Signed},
@@ -85,6 +88,11 @@ pub(super) fn other_than(at: &Path, found: &Metainfo, ours: &Metainfo, order: &O
         found.info_hash(),
         ours.info_hash()
     );
-    Error::new(Exit::NotOurs, "publish", format!("{} {}", order.name.app(), order.name.version()), cause)
-        .hint("publish a new version: one that is published never changes")
+    Error::new(
+        Exit::NotOurs,
+        "publish",
+        format!("{} {}", order.name.app(), order.name.version()),
+        cause,
+    )
+    .hint("publish a new version: one that is published never changes")
 }

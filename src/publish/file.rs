@@ -12,7 +12,6 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     num::NonZeroU64,
-    path::Path,
 };
 
 /// As much is read at once.
@@ -39,7 +38,6 @@ impl Write for Hashing<'_> {
 /// Packs a tree into a new file in the order's directory.
 pub(super) fn packed(
     order: &Order<'_>,
-    root: &Path,
     tree: &Tree,
     watch: &mut dyn FnMut(u64),
 ) -> Result<(Unfinished, Hashes, Vec<Frame>)> {
@@ -48,7 +46,7 @@ pub(super) fn packed(
     let options = Options { level: order.level, threads: order.threads };
     let packed = pack::pack(tree, options, &mut hashing, watch).map_err(|e| match e {
         PackError::Write(cause) => crate::error::Error::io("write", order.payload(), &cause),
-        other => unpacked(root, &other),
+        other => unpacked(tree.root(), other),
     })?;
     let hashes = hashing.hasher.finish();
     Ok((out, hashes, packed.frames))

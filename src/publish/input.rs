@@ -1,12 +1,11 @@
 //! What somebody wants to publish, looked at before anything is made of it.
 
-use super::{Layout, Name, unpackable};
+use super::{Layout, Name, directory, unpackable};
 use crate::{
-    error::{Context, Error, Exit, Result, quoted},
+    error::{Context, Error, Exit, Result, escaped, quoted},
     release::Version,
-    torrent::create::{self, Plan},
 };
-use pack::{Excludes, PackError, Tree};
+use pack::{Excludes, Kind, PackError, Tree};
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io,
@@ -17,9 +16,9 @@ use std::{
 /// An input: what is there, and what a release of it is called.
 pub enum Input {
     /// A directory, to be packed.
-    Tree(PathBuf, Tree),
+    Tree(Tree),
     /// A directory, to be a torrent of many files.
-    Directory(Plan, Excludes),
+    Directory(Tree),
     /// A file, to be published as it is.
     File(Source),
 }
@@ -38,25 +37,24 @@ impl Input {
     /// # Errors
     /// 66 if nothing is there, 65 if it cannot be a release, 77 or 74 if something of it cannot be
     /// read.
-    pub fn find(path: &Path, layout: Layout, excludes: Excludes) -> Result<Self> {
+    pub fn find(path: &Path, layout: Layout, excludes: &[String]) -> Result<Self> {
         let looked = fs::metadata(path).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => {
-                Error::new(Exit::NotFound, "publish", quoted(path), "there is no such file")
-                    .hint("name a directory, or an archive or file that is to be published as it is")
+                Error::new(Exit::NotFound, "publish", quoted(path), "there is no such file").hint(
+                    "name a directory, or an archive or file that is to be published as it is",
+                )
             }
             _ => Error::io("publish", path, &e),
         })?;
-        match (looked.is_dir(), layout) {
-            (true, Layout::Archive) => {
-                let tree = Tree::scan(path, &excludes).map_err(|e| unpacked(path, &e))?;
-                Ok(Self::Tree(path.to_owned(), tree))
-            }
-            // The name is the copy's.
-            (true, Layout::Directory) => {
-                Ok(Self::Directory(create::listed(path, Some("payload"))?, excludes))
-            }
-            (false, _) => Source::open(path).map(Self::File),
+        if !looked.is_dir() {
+            return Source::open(path).map(Self::File);
         }
+        let excludes = Excludes::new(excludes).map_err(|e| unpacked(path, e))?;
+        let tree = Tree::scan(path, &excludes).map_err(|e| unpacked(path, e))?;
+        Ok(match layout {
+            Layout::Archive => Self::Tree(tree),
+            Layout::Directory => Self::Directory(tree),
+        })
     }
 
     /// What a release of it is called.
@@ -65,8 +63,8 @@ impl Input {
     /// 64 if the app cannot stand in a file's name.
     pub fn name(&self, app: &str, version: &Version) -> Result<Name> {
         match self {
-            Self::Tree(..) => Name::of_archive(app, version),
-            Self::Directory(..) => Name::of_directory(app, version),
+            Self::Tree(_) => Name::of_archive(app, version),
+            Self::Directory(_) => Name::of_directory(app, version),
             Self::File(source) => Name::of_file(app, version, &source.path),
         }
     }
@@ -74,17 +72,18 @@ impl Input {
     /// Bytes of all of its files.
     pub fn bytes(&self) -> u64 {
         match self {
-            Self::Tree(_, tree) => tree.bytes(),
-            Self::Directory(plan, _) => plan.length,
+            Self::Tree(tree) | Self::Directory(tree) => tree.bytes(),
             Self::File(source) => source.looked.len(),
         }
     }
 
-    /// Entries of a directory that is packed, files of any other input.
+    /// How many files there are, and links.
     pub fn files(&self) -> u64 {
+        let files = |tree: &Tree| {
+            tree.iter().filter(|entry| *entry.kind() != Kind::Directory).count() as u64
+        };
         match self {
-            Self::Tree(_, tree) => tree.entries(),
-            Self::Directory(plan, _) => plan.files.len() as u64,
+            Self::Tree(tree) | Self::Directory(tree) => files(tree),
             Self::File(_) => 1,
         }
     }
@@ -92,8 +91,8 @@ impl Input {
     /// What is done to it, in a word.
     pub fn does(&self) -> &'static str {
         match self {
-            Self::Tree(..) => "packing",
-            Self::Directory(..) => "copying",
+            Self::Tree(_) => "packing",
+            Self::Directory(_) => "copying",
             Self::File(_) => "hashing",
         }
     }
@@ -101,8 +100,11 @@ impl Input {
     /// What is worth knowing, a sentence each.
     pub(super) fn notes(&self) -> Vec<String> {
         match self {
-            Self::Directory(plan, _) => plan.notes.clone(),
-            Self::Tree(..) | Self::File(_) => Vec::new(),
+            Self::Tree(tree) => tree.notes().to_vec(),
+            Self::Directory(tree) => {
+                tree.notes().iter().cloned().chain(directory::empty_ones(tree)).collect()
+            }
+            Self::File(_) => Vec::new(),
         }
     }
 }
@@ -127,20 +129,29 @@ impl Source {
         let stamp = |of: &Metadata| (of.len(), of.mtime(), of.mtime_nsec());
         match stamp(&now) == stamp(&self.looked) {
             true => Ok(()),
-            false => Err(unpackable(&self.path, "it changed while it was read")
-                .hint("publish it again when nobody writes it any more")),
+            false => Err(directory::changed(&self.path)),
         }
     }
 }
 
 /// What the packer says of a tree.
-pub(super) fn unpacked(root: &Path, cause: &PackError) -> Error {
+pub(super) fn unpacked(root: &Path, cause: PackError) -> Error {
     match cause {
-        PackError::Io { path, cause, .. } => Error::io("pack", root.join(path), cause),
+        PackError::Io { path, cause, .. } => Error::io("pack", root.join(path), &cause),
         PackError::Refused { path, cause } => {
-            Error::new(Exit::Payload, "pack", quoted(root.join(path)), cause)
+            Error::new(Exit::Payload, "pack", quoted(within(root, &path)), cause)
                 .hint("no release can have it: change it, or leave it out with --exclude")
         }
-        PackError::Write(cause) => Error::io("pack", root, cause),
+        PackError::Changed { path } => directory::changed(&within(root, &path)),
+        PackError::Pattern { pattern, cause } => {
+            let thing = format!("the pattern `{}`", escaped(pattern.as_bytes()));
+            Error::new(Exit::Usage, "read", thing, cause)
+        }
+        PackError::Write(cause) => Error::io("pack", root, &cause),
     }
+}
+
+/// A path of the packer's, which begins at the root, and is empty for the root itself.
+fn within(root: &Path, path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) }
 }

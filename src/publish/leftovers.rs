@@ -38,8 +38,8 @@ impl Leftover {
         &self.0
     }
 
-    /// It was renamed.
-    pub(super) fn is_gone(self) {
+    /// It has another name by now, and stays.
+    pub(super) fn keep(self) {
         strike(&self.0);
         mem::forget(self);
     }
@@ -138,7 +138,7 @@ mod tests {
             fs::write(at(name), "").unwrap();
         }
         drop(Leftover::at(at("gone")));
-        Leftover::at(at("kept")).is_gone();
+        Leftover::at(at("kept")).keep();
         assert!(!at("gone").exists() && at("kept").exists());
         assert!(!list().iter().any(|path| path.starts_with(dir.path())));
     }

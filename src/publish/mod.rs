@@ -128,7 +128,7 @@ pub struct Published {
     pub payload: String,
     /// Where the .torrent lies, if it lies anywhere.
     pub torrent: Option<String>,
-    /// Entries of the packed directory, files of any other payload.
+    /// Files of the input, and links.
     pub files: u64,
     /// Bytes of the input.
     pub content: u64,

@@ -41,8 +41,11 @@ impl Name {
     pub fn of_file(app: &str, version: &Version, file: &Path) -> Result<Self> {
         let own = file.file_name().unwrap_or_default();
         let Some(own) = own.to_str().filter(|own| !own.contains(char::is_control)) else {
-            return Err(super::unpackable(file, "its name is not UTF-8, or has control characters")
-                .hint("rename it: it would be the release's only file, or end its name"));
+            return Err(super::unpackable(
+                file,
+                "its name is not UTF-8, or has control characters",
+            )
+            .hint("rename it: it would be the release's only file, or end its name"));
         };
         let stem = format!("{app}-{version}");
         let ending = match own.strip_prefix(&stem) {

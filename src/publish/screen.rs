@@ -18,7 +18,7 @@ impl Published {
             let _ = writeln!(text, "  {name:<9}  {value}");
         };
         line("payload", payload);
-        line("content", &format!("{} in {}", size(self.content), self.counted()));
+        line("content", &format!("{} in {}", size(self.content), counted(self.files, "file")));
         line("size", &self.sizes());
         if let Some(torrent) = &self.torrent {
             line("torrent", torrent);
@@ -36,13 +36,6 @@ impl Published {
             line("note", &one_line(note));
         }
         text
-    }
-
-    fn counted(&self) -> String {
-        match self.payload.ends_with(".tar.zst") && self.frames > 0 {
-            true => counted(self.files, "entry").replace("entrys", "entries"),
-            false => counted(self.files, "file"),
-        }
     }
 
     fn sizes(&self) -> String {

@@ -78,7 +78,7 @@ impl Unfinished {
             }
         };
         fs::rename(named.path(), path)?;
-        named.is_gone();
+        named.keep();
         sync(&self.directory)
     }
 
@@ -127,7 +127,7 @@ impl Leftover {
             Err(Errno::INVAL | Errno::NOSYS) => return Err(io::ErrorKind::AlreadyExists.into()),
             renamed => renamed?,
         }
-        self.is_gone();
+        self.keep();
         Ok(())
     }
 }

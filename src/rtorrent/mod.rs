@@ -23,5 +23,5 @@ pub use belongings::Belongings;
 pub use client::Client;
 pub use download::Download;
 pub use find::{Asked, Found};
-pub use seed::{Seed, Seeding};
 pub use handlers::{Bound, Handler};
+pub use seed::{Seed, Seeding};

@@ -249,7 +249,8 @@ fn paths<'a>(seed: &'a Seed<'_>) -> impl Iterator<Item = PathBuf> + 'a {
 /// A path between the quotes of rtorrent's language.
 fn in_quotes(path: &Path) -> Result<String> {
     let plain = path.to_str().filter(|text| !text.contains(char::is_control)).ok_or_else(|| {
-        let cause = "its path is not UTF-8 or has control characters, which rtorrent cannot be told";
+        let cause =
+            "its path is not UTF-8 or has control characters, which rtorrent cannot be told";
         Error::new(Exit::Usage, "seed from", quoted(path), cause)
     })?;
     Ok(plain.replace('\\', r"\\").replace('"', "\\\""))

@@ -30,6 +30,10 @@ pub(in crate::cli) const FILES: &[Named] = &[
 /// What every page tells of the environment.
 pub(in crate::cli) const ENVIRONMENT: &[Named] = &[
     Named { name: "SEEDSHIP_CONFIG", is: "the configuration, where `--config` does not name one" },
+    Named {
+        name: "SEEDSHIP_KEY_PASSWORD",
+        is: "the password of the secret key, where `--password-file` does not name a file",
+    },
     Named { name: "NO_COLOR", is: "set to anything, it keeps colours off a terminal" },
     Named { name: "SUDO_USER", is: "who typed the command, for history and log; sudo sets it" },
 ];

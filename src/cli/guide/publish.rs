@@ -1,9 +1,68 @@
 //! For whoever publishes releases, on a machine that need not be a server.
 
 use super::Guide;
-use crate::error::Exit::{Config, Done, Io, NotFound, NotOurs, Payload, Permission, Usage};
+use crate::error::Exit::{
+    Again, Config, Done, Io, NotFound, NotOurs, Payload, Permission, Unreachable, Usage,
+};
 
 pub(super) const GUIDES: &[Guide] = &[
+    Guide {
+        command: "publish",
+        tells: "\
+Makes a release of a build and brings it to the servers: packs a directory, hashes it in the same \
+pass, signs the torrent, has rtorrent seed it and delivers the .torrent to the watch directories of \
+the fleet. What each step needs is an option of its own; none needs a configuration, but for \
+`--seed` without `--scgi`.
+
+A directory becomes APP-VERSION.tar.zst: what is in it, without owners and with times that come from \
+the content, so that the same content gives the same bytes on every machine. A file named \
+.seedshipignore in it says what is left out, as `--exclude` does, by the rules of a .gitignore; the \
+last line that matches wins. An archive or a file is published as it is, under that name with its own \
+ending. `--layout directory` copies the tree as it is into a torrent of many files; a note names \
+each empty directory, which a torrent cannot carry.
+
+Payload and .torrent lie in `--directory`, which for `--seed` must be one that rtorrent reads under the \
+same path. They get their names when they are whole and on the disk: no failure, no signal and no \
+crash leaves a part of them.
+
+A version is published once. The same again, with the same content, changes nothing and is delivered \
+and seeded again: a job can be repeated. Other content under the same version is refused.
+
+rtorrent is told which pieces are there, so that it need not hash them once more, and is asked until \
+it seeds. Each `--to` is delivered to by itself, up to 16 hosts at once, by `ssh` with the user's own \
+keys and known hosts, and never a question; one line tells of each as it is done. A directory there \
+must exist. `--ssh 'ssh -p 2222 -F FILE'` says how hosts are reached.",
+        exits: &[
+            (Done, "it is published, and every destination has it"),
+            (Usage, "an argument that cannot be, or no terminal to ask for a password"),
+            (
+                Payload,
+                "what was named cannot be a release, or changed while it was read; the key is none",
+            ),
+            (NotFound, "no such file, key, or directory to deliver to"),
+            (Unreachable, "rtorrent or a host cannot be reached"),
+            (NotOurs, "the version is published already, with other content"),
+            (Io, "the disk failed or is full, here or on a host"),
+            (Again, "rtorrent does not find the payload"),
+            (Permission, "the password is wrong, or this user may not read or write a file"),
+            (Config, "the configuration is wrong, or rtorrent's directory must be named"),
+        ],
+        examples: &[
+            (
+                "seedship publish build/ --app shop --version 1.4.2 --announce http://t.example.org/announce",
+                "payload and .torrent into this directory, signed by the usual key",
+            ),
+            (
+                "seedship publish build/ --app shop --version 1.4.2 --key ci.key --seed --to deploy@web1:/srv/watch --to deploy@web2:/srv/watch",
+                "seeded here, and delivered to two servers",
+            ),
+            (
+                "seedship publish shop.zip --app shop --version 1.4.2 --meta git=4f2a1c9 --meta build=7 --output -",
+                "an archive as it is; its origin is shown on every server",
+            ),
+        ],
+        see: &["keygen", "sign", "torrent show", "finished", "config.toml"],
+    },
     Guide {
         command: "keygen",
         tells: "\

@@ -102,10 +102,7 @@ impl Plan {
     }
 
     /// Everything is as it was listed.
-    ///
-    /// # Errors
-    /// 65 if something changed meanwhile.
-    pub fn must_be_the_same(&self) -> Result<()> {
+    fn must_be_the_same(&self) -> Result<()> {
         let again = listed(&self.payload, Some(&self.name))?;
         let mut pairs = self.stamps.iter().zip(&again.stamps);
         let other = pairs.position(|(then, now)| then != now);
