@@ -38,6 +38,7 @@ mod operator;
 mod order;
 mod pack;
 mod privileges;
+mod publish;
 mod rc;
 mod reader;
 mod rtorrent;

@@ -3,8 +3,9 @@
 
 use super::{address, address_of, args::Publish, output::Output, progress::Progress, signing};
 use crate::{
+    checkpoint,
     config::{self, Config},
-    error::{Error, Exit, Result, quoted},
+    error::{Context, Error, Exit, Result, quoted},
     publish::{self, Input, Order, Published, Ssh},
     report,
     rtorrent::{Client, Timeouts},
@@ -12,6 +13,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
+    fs,
     io::Write,
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -55,6 +57,7 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
         false => Some(secret(typed)?),
     };
     order.secret = secret.as_ref();
+    checkpoint::reach("publish-looked");
     let progress = Progress::new(input.bytes(), output).told(input.does(), output);
     let mut published = publish::make(&order, input, &mut |done| progress.at(done, ""))?;
     drop(progress);
@@ -152,16 +155,12 @@ fn directory(typed: &Publish, client: Option<&Client>) -> Result<PathBuf> {
         (None, Some(client)) => client.default_directory()?,
         (None, None) => PathBuf::from("."),
     };
-    match directory.is_dir() {
-        true => Ok(directory),
-        false => Err(Error::new(
-            Exit::NotFound,
-            "publish into",
-            quoted(&directory),
-            "there is no such directory",
-        )
-        .hint("make it, or name another one: --directory DIR")),
+    if !directory.is_dir() {
+        let cause = "there is no such directory";
+        return Err(Error::new(Exit::NotFound, "publish into", quoted(&directory), cause)
+            .hint("make it, or name another one: --directory DIR"));
     }
+    fs::canonicalize(&directory).on("publish into", directory)
 }
 
 fn secret(typed: &Publish) -> Result<crate::signature::Secret> {

@@ -58,7 +58,7 @@ pub enum Layout {
 pub struct Order<'a> {
     /// What the payload and the torrent are called.
     pub name: &'a Name,
-    /// Where the payload is to lie: rtorrent's directory.
+    /// Where the payload is to lie: rtorrent's directory; absolute.
     pub directory: &'a Path,
     /// Where the .torrent goes; `None` if it is only given out.
     pub output: Option<&'a Path>,
@@ -211,7 +211,10 @@ pub fn make(order: &Order<'_>, input: Input, watch: &mut dyn FnMut(u64)) -> Resu
         pieces: torrent.pieces().len(),
         frames: torrent.frames().map_or(0, <[_]>::len),
         key: signed.as_ref().map(|signed| signed.signer.clone()),
-        published: signed.as_ref().map_or(order.published, |signed| signed.published),
+        published: signed
+            .as_ref()
+            .map(|signed| signed.published)
+            .unwrap_or_else(|| torrent.created().map_or(order.published, Unix)),
         facts: signed.map(|signed| signed.facts).unwrap_or_default(),
         magnet: crate::torrent::magnet(&torrent),
         notes,

@@ -4,7 +4,7 @@ use super::{Delivery, Outcome, Published};
 use crate::{
     error::one_line,
     rtorrent::Seeding,
-    table::{counted, size},
+    table::{WIDTH, counted, size, wrapped},
 };
 use std::fmt::Write;
 
@@ -66,7 +66,10 @@ impl Delivery {
         let seconds = self.took().as_secs_f64();
         match self.failure() {
             None => format!("{word:<9}  {}  {seconds:.1} s", self.to),
-            Some(error) => format!("{word:<9}  {}  {seconds:.1} s\n  {}", self.to, error.cause),
+            Some(error) => {
+                let why = wrapped(&error.cause, WIDTH - 2).join("\n  ");
+                format!("{word:<9}  {}  {seconds:.1} s\n  {why}", self.to)
+            }
         }
     }
 }

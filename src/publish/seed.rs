@@ -2,10 +2,9 @@
 
 use super::{Published, Seeds, parsed};
 use crate::{
-    error::{Context, Result},
+    error::Result,
     rtorrent::{Client, Seed},
 };
-use std::fs;
 
 /// Has rtorrent seed it.
 ///
@@ -13,9 +12,7 @@ use std::fs;
 /// 69 if rtorrent cannot be reached or refuses, 75 if it does not find the payload.
 pub fn seed(published: &mut Published, client: &Client) -> Result<()> {
     let torrent = parsed(&published.bytes)?;
-    // rtorrent was started elsewhere.
-    let directory = fs::canonicalize(&published.directory).on("read", &published.directory)?;
-    let seed = Seed { torrent: &torrent, bytes: &published.bytes, directory: &directory };
+    let seed = Seed { torrent: &torrent, bytes: &published.bytes, directory: &published.directory };
     let state = client.seed(&seed)?;
     let rtorrent = client.address().to_string().trim_matches('`').to_owned();
     published.seeding = Some(Seeds { rtorrent, state });

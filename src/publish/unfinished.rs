@@ -36,15 +36,21 @@ impl Unfinished {
     /// An empty file in this directory.
     pub(super) fn within(directory: &Path) -> io::Result<Self> {
         let mut open = OpenOptions::new();
-        open.read(true).write(true).mode(0o600);
-        let unnamed = open.custom_flags(nix::libc::O_TMPFILE).open(directory);
-        if let Ok(file) = unnamed
-            && by_number(&file).exists()
-        {
-            return Ok(Self { file, directory: directory.to_owned(), named: None });
+        open.read(true).write(true).mode(0o600).custom_flags(nix::libc::O_TMPFILE);
+        match open.open(directory) {
+            Ok(file) if by_number(&file).exists() => {
+                Ok(Self { file, directory: directory.to_owned(), named: None })
+            }
+            _ => Self::named(directory),
         }
+    }
+
+    /// The same with a passing name.
+    fn named(directory: &Path) -> io::Result<Self> {
         let named = Leftover::at(passing_name(directory)?);
-        let file = open.custom_flags(0).create_new(true).open(named.path())?;
+        let mut open = OpenOptions::new();
+        open.read(true).write(true).mode(0o600).create_new(true);
+        let file = open.open(named.path())?;
         Ok(Self { file, directory: directory.to_owned(), named: Some(named) })
     }
 
@@ -172,23 +178,26 @@ mod tests {
 
     #[test]
     fn a_file_has_its_name_when_it_is_whole_and_takes_no_other_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        let write = |text: &str| {
-            let unfinished = Unfinished::within(dir.path()).unwrap();
-            unfinished.file().write_all(text.as_bytes()).unwrap();
-            unfinished
-        };
-        let at = dir.path().join("a");
-        let first = write("first");
-        assert_eq!(names(dir.path()), [""; 0]);
-        first.becomes(&at).unwrap();
-        assert_eq!(write("second").becomes(&at).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(fs::read_to_string(&at).unwrap(), "first");
-        write("third").replaces(&at).unwrap();
-        assert_eq!(fs::read_to_string(&at).unwrap(), "third");
-        assert_eq!(fs::metadata(&at).unwrap().permissions().mode() & 0o777, FILE_MODE);
-        drop(write("fourth"));
-        assert_eq!(names(dir.path()), ["a"]);
+        for (begin, seen) in [(Unfinished::within as fn(&Path) -> _, 0), (Unfinished::named, 1)] {
+            let dir = tempfile::tempdir().unwrap();
+            let write = |text: &str| {
+                let unfinished: Unfinished = begin(dir.path()).unwrap();
+                unfinished.file().write_all(text.as_bytes()).unwrap();
+                unfinished
+            };
+            let at = dir.path().join("a");
+            let first = write("first");
+            assert_eq!(names(dir.path()).len(), seen);
+            first.becomes(&at).unwrap();
+            let taken = write("second").becomes(&at).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(&at).unwrap(), "first");
+            write("third").replaces(&at).unwrap();
+            assert_eq!(fs::read_to_string(&at).unwrap(), "third");
+            assert_eq!(fs::metadata(&at).unwrap().permissions().mode() & 0o777, FILE_MODE);
+            drop(write("fourth"));
+            assert_eq!(names(dir.path()), ["a"]);
+        }
     }
 
     #[test]

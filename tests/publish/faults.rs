@@ -1,0 +1,246 @@
+//! Bad input, and whatever else goes wrong: one clear error, and nothing is left of it.
+
+use super::{Desk, deliver::steady, names};
+use crate::{
+    host::{Host, Run, SEEDSHIP, SHOP},
+    screens::reviewed,
+};
+use lab::{Lab, Tree, as_ordinary_user, as_root, mounts::Mount, site};
+use nix::sys::{signal::Signal, stat::Mode};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::Path,
+    process::Stdio,
+};
+
+/// A tree with something in it that no release can have, made by this.
+type Harm = fn(&Path);
+
+#[test]
+fn every_mistake_says_what_to_do_and_leaves_nothing() {
+    let lab = Lab::new().unwrap();
+    let desk = Desk::new(&lab);
+    let out = desk.folder();
+    lab.write("not.tar.gz", "this is no gzip").unwrap();
+    let password =
+        ["keygen", "--secret", "with.key", "--public", "with.pub", "--password-file", "pw"];
+    lab.write("pw", "correct horse\n").unwrap();
+    assert_eq!(desk.run(&password).code, 0);
+    lab.write("wrong", "wrong\n").unwrap();
+    let harms: [(&str, Harm); 8] = [
+        ("name", |at| fs::write(at.join(OsStr::from_bytes(b"a\xff")), "").unwrap()),
+        ("control", |at| fs::write(at.join("a\nb"), "").unwrap()),
+        ("pipe", |at| nix::unistd::mkfifo(&at.join("pipe"), Mode::S_IRWXU).unwrap()),
+        ("link", |at| std::os::unix::fs::symlink("../../etc/passwd", at.join("link")).unwrap()),
+        ("case", |at| fs::write(at.join("INDEX.html"), "").unwrap()),
+        ("empty", |at| {
+            fs::remove_dir_all(at).unwrap();
+            fs::create_dir(at).unwrap();
+        }),
+        ("pattern", |at| fs::write(at.join(".seedshipignore"), "a[\n").unwrap()),
+        ("good", |_| {}),
+    ];
+    for (name, harm) in harms {
+        let at = lab.folder(name).unwrap();
+        site::small("1.0").write_to(&at).unwrap();
+        harm(&at);
+    }
+    let app = ["--app", "shop"];
+    let version = ["--version", "1.0"];
+    let both = [app, version].concat();
+    let with = |more: &[&'static str]| [&["good"], &both[..], more].concat();
+    let key = |more: &[&'static str]| [&with(&["--key", "with.key"])[..], more].concat();
+    let mut cases: Vec<Vec<&str>> = ["name", "control", "pipe", "link", "case", "empty", "pattern"]
+        .iter()
+        .map(|input| [&[*input], &both[..]].concat())
+        .collect();
+    cases.extend([
+        [&["none"], &both[..]].concat(),
+        [&["/dev/null"], &both[..]].concat(),
+        [&["not.tar.gz"], &both[..]].concat(),
+        [&["good"], &app[..], &["--version", ".."]].concat(),
+        [&["good"], &version[..], &["--app", "a/b"]].concat(),
+        with(&["--exclude", "*"]),
+        with(&["--exclude", "a["]),
+        with(&["--fact", "Git=1"]),
+        with(&["--level", "20"]),
+        with(&["--threads", "0"]),
+        with(&["--announce", "tracker.example.org"]),
+        with(&["--piece-length", "100KiB"]),
+        with(&["--to", "-oProxyCommand=x:y"]),
+        with(&["--to", "web1:"]),
+        with(&["--timeout", "soon"]),
+        with(&["--scgi", "/run/x"]),
+        with(&["--seed", "--scgi", "rpc.sock"]),
+        with(&["--seed", "--scgi", "/nowhere/rpc.sock"]),
+        with(&["--seed"]),
+        with(&["--unsigned", "--key", "with.key"]),
+        with(&["--key", "none.key"]),
+        with(&["--key", "minisign.pub"]),
+        key(&[]),
+        key(&["--password-file", "wrong"]),
+        with(&["--output", "nowhere/x.torrent"]),
+        [&["good"], &both[..], &["--directory", "nowhere"]].concat(),
+    ]);
+    let mut text = String::new();
+    for args in cases {
+        let placed = match args.contains(&"--directory") {
+            true => vec![],
+            false => vec!["--directory", out.to_str().unwrap()],
+        };
+        let all = [&["publish"], &args[..], &placed].concat();
+        let run = desk.run(&all);
+        assert_ne!(run.code, 0, "{args:?}");
+        assert_eq!(names(&out), [""; 0], "{args:?}: nothing is left");
+        let json = desk.run(&[&all[..], &["--json"]].concat());
+        let object: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(object["error"]["exit"], run.code, "{args:?}");
+        let told = run.stderr.split("\n\nUsage").next().unwrap().trim_end();
+        text.push_str(&format!(
+            "$ seedship publish {}\n{told}\nexit {}\n\n",
+            args.join(" "),
+            run.code
+        ));
+    }
+    fs::remove_file(lab.path().join(".minisign/minisign.key")).unwrap();
+    let run = desk.run(&[&["publish"], &with(&[])[..]].concat());
+    text.push_str(&format!("--- without a key\n{}exit {}\n", run.stderr, run.code));
+    let mut wrong = desk.command(&[&["publish"], &key(&[])[..]].concat());
+    let run = Run::of(wrong.env("SEEDSHIP_KEY_PASSWORD", "wrong").output().unwrap());
+    text.push_str(&format!(
+        "--- with a wrong password in the environment\n{}exit {}\n",
+        run.stderr, run.code
+    ));
+    let run =
+        desk.run(&[&["publish"], &with(&["--unsigned", "--output", "-", "--json"])[..]].concat());
+    assert_eq!(run.code, 64, "{run:?}");
+    reviewed("publish_mistakes", &steady(&text, &lab, &desk));
+    // And the right one is right.
+    let mut right = desk.command(&[&["publish"], &key(&[])[..]].concat());
+    let run = Run::of(right.env("SEEDSHIP_KEY_PASSWORD", "correct horse").output().unwrap());
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn what_may_not_be_read_or_written_is_named() {
+    let lab = Lab::new().unwrap();
+    let desk = Desk::new(&lab);
+    let build = desk.built(&site::small("1.0").file("secret", "x"));
+    let close =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let out = desk.folder();
+    close(&out, 0o777);
+    close(&build.join("secret"), 0);
+    let publish = || {
+        let mut command = as_ordinary_user(SEEDSHIP);
+        command.args(["publish", build.to_str().unwrap(), "--app", "shop", "--version", "1.0"]);
+        command.args(["--unsigned", "--directory", out.to_str().unwrap()]);
+        Run::of(command.stdin(Stdio::null()).output().unwrap())
+    };
+    let run = publish();
+    assert_eq!((run.code, names(&out).len()), (77, 0), "{run:?}");
+    assert!(run.stderr.contains("secret`: permission denied"), "{run:?}");
+    close(&build.join("secret"), 0o644);
+    close(&out, 0o555);
+    let run = publish();
+    close(&out, 0o755);
+    assert_eq!((run.code, names(&out).len()), (77, 0), "{run:?}");
+    assert!(run.stderr.contains(&format!("{}`: permission denied", out.display())), "{run:?}");
+    assert!(as_root() || build.exists());
+}
+
+/// A host whose command parks where it is told to, in an empty directory.
+fn stand<'l>(lab: &'l Lab) -> (Host<'l>, Desk<'l>) {
+    (Host::new(lab, SHOP), Desk::new(lab))
+}
+
+#[test]
+fn a_file_that_changes_is_no_part_of_a_release() {
+    let lab = Lab::new().unwrap();
+    let (host, desk) = stand(&lab);
+    let archive = site::small("1.0").pack(lab::Kind::Tar, &desk.folder(), "built").unwrap();
+    let tree = desk.built(&site::small("1.0"));
+    let changed = [(tree.as_path(), tree.join("index.html")), (archive.as_path(), archive.clone())];
+    for (input, file) in changed {
+        let out = desk.folder();
+        let args =
+            ["publish", input.to_str().unwrap(), "--app", "shop", "--version", "1.0", "--unsigned"];
+        let command = desk.command(&[&args[..], &["--directory", out.to_str().unwrap()]].concat());
+        let parked = host.parked(command, "publish-looked");
+        let mut longer = fs::read(&file).unwrap();
+        longer.extend(b"more");
+        fs::write(&file, longer).unwrap();
+        assert_eq!(parked.go(), 65, "{}", file.display());
+        assert_eq!(names(&out), [""; 0]);
+    }
+}
+
+/// Whatever ends it, before it has all or between payload and .torrent: no part of a file is there,
+/// and the same again completes it.
+#[test]
+fn a_signal_leaves_nothing_half() {
+    let lab = Lab::new().unwrap();
+    let (host, desk) = stand(&lab);
+    let build = desk.built(&site::small("1.0"));
+    let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGKILL];
+    let mut cases = 0;
+    for (layout, payload) in [("archive", "shop-1.0.tar.zst"), ("directory", "shop-1.0")] {
+        for signal in signals {
+            let out = desk.folder();
+            let args = ["publish", build.to_str().unwrap(), "--app", "shop", "--version", "1.0"];
+            let more = ["--layout", layout, "--directory", out.to_str().unwrap()];
+            let all = [&args[..], &more].concat();
+            // Its own process, so that the signal is not setsid's.
+            let parked = |at| host.parked(desk.alone(SEEDSHIP, &all), at);
+            assert_eq!(parked("publish-made").end_by(signal), Some(signal as i32));
+            let hidden = layout == "directory" && signal == Signal::SIGKILL;
+            assert_eq!(
+                names(&out).len(),
+                usize::from(hidden),
+                "{layout} {signal}: {:?}",
+                names(&out)
+            );
+            assert!(names(&out).iter().all(|name| name.starts_with(".seedship.")));
+            assert_eq!(parked("publish-placed").end_by(signal), Some(signal as i32));
+            let seen = |name: &String| !name.starts_with('.');
+            assert_eq!(names(&out).into_iter().filter(seen).collect::<Vec<_>>(), [payload]);
+            desk.publish(&build, "1.0", &more);
+            let torrent = format!("{payload}.torrent");
+            assert_eq!(
+                names(&out).into_iter().filter(seen).collect::<Vec<_>>(),
+                [payload, &torrent]
+            );
+            cases += 2;
+        }
+    }
+    assert_eq!(cases, 16);
+}
+
+#[test]
+fn a_full_disk_is_told_and_left_as_it_was() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let desk = Desk::new(&lab);
+    let noise: Vec<u8> = (0..3u32 << 20)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 ^ (n >> 9) as u8)
+        .collect();
+    let build = desk.built(&Tree::new().file("video.bin", noise));
+    let out = desk.folder();
+    let _mount = Mount::new(&["-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs"], &out).unwrap();
+    for layout in ["archive", "directory"] {
+        let args = ["publish", build.to_str().unwrap(), "--app", "shop", "--version", "1.0"];
+        let run = desk.run(
+            &[&args[..], &["--layout", layout, "--directory", out.to_str().unwrap()]].concat(),
+        );
+        assert_eq!(run.code, 74, "{run:?}");
+        assert!(
+            run.stderr.contains("no space left on device") && run.stderr.contains("df -h"),
+            "{run:?}"
+        );
+        assert_eq!(names(&out), [""; 0], "{layout}");
+    }
+}
