@@ -43,7 +43,7 @@ pub(crate) fn stable(text: &str, lab: &Lab) -> String {
 }
 
 /// Puts `mark` wherever the text has this shape: `#` is a digit, `N` are some, `x` is hexadecimal.
-fn masked(text: &str, shape: &str, mark: &str) -> String {
+pub(crate) fn masked(text: &str, shape: &str, mark: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

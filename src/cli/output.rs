@@ -80,6 +80,12 @@ impl Output {
         self.write(|out| out.write_all(text));
     }
 
+    /// Writes what is no text: nothing of it is taken for colours.
+    pub(super) fn bytes(&self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        self.keep(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+
     fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let mut out = BufWriter::new(anstream::stdout().lock());
         let written = write(&mut out).and_then(|()| out.flush());

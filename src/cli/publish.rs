@@ -28,6 +28,10 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
         return Err(Error::new(Exit::Usage, "take", "`--output -` and `--json`", cause));
     }
     let client = if typed.seed { Some(client(typed, config)?) } else { None };
+    if let Some(client) = &client {
+        // Rather now than when everything is packed.
+        client.version()?;
+    }
     let input = Input::find(&typed.path, typed.layout, &typed.exclude)?;
     let name = input.name(&typed.app, &typed.version)?;
     let directory = directory(typed, client.as_ref())?;
@@ -89,7 +93,7 @@ fn onwards(
     told(&published.screen(), to_stdout, output);
     seeded?;
     if to_stdout {
-        output.raw(&published.bytes);
+        output.bytes(&published.bytes);
     }
     let words = typed.ssh.split_whitespace().map(str::to_owned).collect();
     let ssh = Ssh { words, within: typed.timeout };

@@ -102,6 +102,14 @@ impl Content {
     }
 }
 
+/// Removes what was placed just now: nobody can have it yet without its .torrent.
+pub(super) fn take_back(placed: &Path) {
+    let _ = match placed.is_dir() {
+        true => fs::remove_dir_all(placed),
+        false => fs::remove_file(placed),
+    };
+}
+
 /// The file that was named is what lies there.
 fn is_at(source: &Source, path: &Path) -> bool {
     let same = |found: fs::Metadata| {

@@ -5,7 +5,7 @@ use super::{
     unfinished::{Unfinished, directory_of},
 };
 use crate::{
-    error::{Error, Exit, Result, quoted},
+    error::{Context, Error, Exit, Result, quoted},
     signature::{self, Signed},
     torrent,
 };
@@ -69,18 +69,29 @@ pub(super) fn said(order: &Order<'_>, torrent: &Metainfo) -> Option<Signed> {
     signature::verify(&keys, torrent.raw_info(), torrent.minisign()?, app, version).ok()
 }
 
-/// Puts the .torrent into its place, in one step.
-pub(super) fn write(at: &Path, bytes: &[u8]) -> Result<()> {
-    let written = Unfinished::within(directory_of(at)).and_then(|unfinished| {
-        unfinished.file().write_all(bytes)?;
-        unfinished.replaces(at)
-    });
-    written.map_err(|e| Error::io("write", at, &e))?;
-    crate::checkpoint::reach("publish-written");
-    Ok(())
+/// A .torrent that is written and does not have its name yet.
+pub(super) struct Written<'a> {
+    at: &'a Path,
+    unfinished: Unfinished,
 }
 
-/// What cannot stand in a signature.
+impl<'a> Written<'a> {
+    /// Writes it beside its place: whatever keeps it from there is found before anything has a name.
+    pub(super) fn beside(at: &'a Path, bytes: &[u8]) -> Result<Self> {
+        let unfinished = Unfinished::within(directory_of(at)).on("write", at)?;
+        unfinished.file().write_all(bytes).on("write", at)?;
+        Ok(Self { at, unfinished })
+    }
+
+    /// Puts it into its place, in one step.
+    pub(super) fn place(self) -> Result<()> {
+        self.unfinished.replaces(self.at).on("write", self.at)?;
+        crate::checkpoint::reach("publish-written");
+        Ok(())
+    }
+}
+
+/// Something else has the name.
 pub(super) fn other_than(at: &Path, found: &Metainfo, ours: &Metainfo, order: &Order<'_>) -> Error {
     let cause = format!(
         "{} is of info hash {}, and this would be {}",

@@ -35,6 +35,7 @@ use crate::{
 };
 use already::Stand;
 use content::Content;
+use describe::Written;
 use leftovers::Tidy;
 use metainfo::Metainfo;
 use serde::{Serialize, Serializer};
@@ -101,6 +102,17 @@ impl Order<'_> {
     /// Bytes in a piece, for an input of so many bytes: what comes of packing them is not known yet.
     pub fn piece_length(&self, bytes: u64) -> u64 {
         self.piece_length.unwrap_or_else(|| crate::torrent::create::piece_length_for(bytes))
+    }
+
+    /// What is worth knowing of it, a sentence each.
+    fn notes(&self, input: &Input) -> Vec<String> {
+        let mut notes = input.notes();
+        if self.announce.is_empty() {
+            notes.push(
+                "it names no tracker (--announce): rtorrent 0.9.8 does not load it".to_owned(),
+            );
+        }
+        notes
     }
 
     /// What a signature is to say.
@@ -180,7 +192,7 @@ pub struct Seeds {
 /// other content; 77 or 74 if something cannot be read or written. Nothing is left of it then.
 pub fn make(order: &Order<'_>, input: Input, watch: &mut dyn FnMut(u64)) -> Result<Published> {
     let _tidy = Tidy::begin().on("read", "/proc/self/status")?;
-    let notes = input.notes();
+    let notes = order.notes(&input);
     let (files, content) = (input.files(), input.bytes());
     let made = Content::make(order, input, watch)?;
     let stand = Stand::look(order, &made)?;
@@ -188,10 +200,16 @@ pub fn make(order: &Order<'_>, input: Input, watch: &mut dyn FnMut(u64)) -> Resu
         Some(bytes) => bytes,
         None => describe::signed(order, &made.torrent)?,
     };
+    let unwritten = order.output.filter(|_| !stand.torrent);
+    let written = unwritten.map(|at| Written::beside(at, &bytes)).transpose()?;
+    let already = stand.payload && written.is_none();
     let placed = if stand.payload { made.drop_it() } else { made.place(order)? };
-    let written = !stand.torrent && order.output.is_some();
-    if let Some(at) = order.output.filter(|_| written) {
-        describe::write(at, &bytes)?;
+    if let Some(written) = written {
+        written.place().inspect_err(|_| {
+            if !stand.payload {
+                content::take_back(&placed);
+            }
+        })?;
     }
     let torrent = parsed(&bytes)?;
     let signed = describe::said(order, &torrent);
@@ -201,7 +219,7 @@ pub fn make(order: &Order<'_>, input: Input, watch: &mut dyn FnMut(u64)) -> Resu
         name: order.name.to_string(),
         info_hash: torrent.info_hash().to_string(),
         info_hash_v2: torrent.info_hash_v2().map(|hash| crate::torrent::hex(&hash)),
-        already: stand.payload && !written,
+        already,
         payload: shown(&placed),
         torrent: order.output.map(shown),
         files,

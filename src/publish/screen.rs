@@ -50,7 +50,7 @@ impl Published {
     fn signed(&self) -> String {
         match &self.key {
             Some(key) => format!("by key {key}, published {}", self.published),
-            None => format!("no, published {}", self.published),
+            None => format!("no; published {}", self.published),
         }
     }
 }
@@ -67,8 +67,10 @@ impl Delivery {
         match self.failure() {
             None => format!("{word:<9}  {}  {seconds:.1} s", self.to),
             Some(error) => {
-                let why = wrapped(&error.cause, WIDTH - 2).join("\n  ");
-                format!("{word:<9}  {}  {seconds:.1} s\n  {why}", self.to)
+                let hint = error.hint.iter().map(|hint| format!("hint: {hint}"));
+                let why = [error.cause.clone()].into_iter().chain(hint);
+                let why: Vec<String> = why.flat_map(|text| wrapped(&text, WIDTH - 2)).collect();
+                format!("{word:<9}  {}  {seconds:.1} s\n  {}", self.to, why.join("\n  "))
             }
         }
     }

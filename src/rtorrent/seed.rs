@@ -146,8 +146,9 @@ impl Client {
         while self.now(seed.torrent.info_hash())?.is_none() {
             if Instant::now() > deadline {
                 let cause = "it does not know the download afterwards";
-                return Err(not_seeded(seed, cause)
-                    .hint("its own log says why; a .torrent must fit network.xmlrpc.size_limit"));
+                return Err(not_seeded(seed, cause).hint(
+                    "rtorrent 0.9.8 loads no torrent without a tracker; else its log says why",
+                ));
             }
             thread::sleep(PAUSE);
         }

@@ -1,6 +1,6 @@
 //! Bad input, and whatever else goes wrong: one clear error, and nothing is left of it.
 
-use super::{Desk, deliver::steady, names};
+use super::{Desk, deliver::steady, names, noise};
 use crate::{
     host::{Host, Run, SEEDSHIP, SHOP},
     screens::reviewed,
@@ -225,9 +225,7 @@ fn a_full_disk_is_told_and_left_as_it_was() {
     }
     let lab = Lab::new().unwrap();
     let desk = Desk::new(&lab);
-    let noise: Vec<u8> = (0..3u32 << 20)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 ^ (n >> 9) as u8)
-        .collect();
+    let noise = noise(3 << 20);
     let build = desk.built(&Tree::new().file("video.bin", noise));
     let out = desk.folder();
     let _mount = Mount::new(&["-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs"], &out).unwrap();

@@ -172,8 +172,9 @@ fn all_have_it(published: &Published) -> Result<()> {
     let thing = format!("{} {}", published.app, published.version);
     let (failures, all) = (failed.len(), published.results.len());
     let cause = format!("{failures} of {all} destinations do not have it");
-    Err(Error::new(first.exit, "deliver", thing, cause)
-        .hint("cure what is said of each and publish it again: who has it keeps it"))
+    let error = Error::new(Exit::Io, "deliver", thing, cause)
+        .hint("cure what is said of each and publish it again: who has it keeps it");
+    Err(Error { exit: first.exit, ..error })
 }
 
 impl Parcel<'_> {
