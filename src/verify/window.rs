@@ -19,10 +19,7 @@ use std::{
     thread,
 };
 
-/// A window of more than one piece is at most this large, where pieces are only judged.
-pub(super) const WINDOW: u64 = 12 << 20;
-
-/// The same where their bytes are handed out: two of them go round.
+/// A window of more than one piece is at most this large: two of them go round.
 const STREAMED: u64 = WINDOWS / 2;
 
 /// A window never holds more pieces: what is kept of each while it is hashed is not counted
