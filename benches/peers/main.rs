@@ -12,6 +12,8 @@
 //! ```
 
 mod bout;
+mod create;
+mod engines;
 mod ground;
 mod land;
 mod landed;
@@ -61,10 +63,11 @@ impl Subject {
 
 /// All of them. Trees of small files come last: on ext4 without a journal, inodes that were freed a
 /// moment ago slow down whoever makes new ones.
-const SUBJECTS: [Subject; 8] = [
+const SUBJECTS: [Subject; 9] = [
     Subject::new("start", start::section, Sizes::tiny_space),
     Subject::new("landed", landed::section, Sizes::tiny_space),
     Subject::new("verify", verify::section, Sizes::large_space),
+    Subject::new("create", create::section, Sizes::large_space),
     Subject::new("rollback", rollback::section, Sizes::background_space),
     Subject::new("land-large", land::large, Sizes::large_space),
     Subject::new("parts-large", parts::large, Sizes::large_space),

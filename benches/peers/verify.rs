@@ -4,6 +4,7 @@
 use crate::{
     Result,
     bout::{Bout, Goal, Side},
+    engines::{self, openssl},
     failed,
     ground::{Ground, SEEDSHIP},
     payload::{Payload, Set},
@@ -18,7 +19,7 @@ use std::{
 const GOAL: Goal = Goal::AtMost(0.2);
 
 /// What openssl hashes in one call, in bytes.
-const BLOCK: &str = "1048576";
+const BLOCK: usize = 1 << 20;
 
 /// The peer: `$IMDL`, which `make bench` sets, or the system's own.
 pub(crate) fn imdl() -> Result<String> {
@@ -41,7 +42,8 @@ pub(crate) fn section(ground: &Ground) -> Result<Section> {
     let theirs = || Ok(checked_by_imdl(ground, &imdl, &payload));
     site::run(&mut ours()?)?;
     notice(&payload, &[ours()?, theirs()?])?;
-    let mut roof = vec![openssl()?];
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut roof = vec![openssl("sha1", BLOCK, cores)?];
     let score = Bout {
         name: format!("{} MiB in page cache", ground.sizes.mib),
         ours: Side::new("seedship torrent verify", ours),
@@ -49,17 +51,25 @@ pub(crate) fn section(ground: &Ground) -> Result<Section> {
         rounds: ground.sizes.rounds,
     }
     .run()?;
-    roof.push(openssl()?);
+    roof.push(openssl("sha1", BLOCK, cores)?);
     let roof = roof.into_iter().fold(0.0, f64::max);
     let bytes = payload.path.metadata().map_err(failed("look at the payload"))?.len();
     let at_best = Duration::from_secs_f64(bytes as f64 / roof);
-    Ok(Section::new("Verify").grid(score.grid).lines(score.goals).line(&format!(
-        "roof: `openssl speed -evp sha1` on every core: {:.2} GB/s, so {} for these bytes; \
-         ours takes {:.2} of that",
+    let (copied, read) = engines::roofline(&payload.path)?;
+    let beside = format!(
+        "`openssl speed -evp sha1` on every core: {:.2} GB/s, so {} for these bytes; ours takes {:.2} \
+         of that",
         roof / 1e9,
         time(at_best),
         score.ours.as_secs_f64() / at_best.as_secs_f64(),
-    )))
+    );
+    let reading = format!(
+        "roof: one core copies {:.1} GB/s in memory and reads {:.1} GB/s out of the page cache",
+        copied / 1e9,
+        read / 1e9
+    );
+    let section = Section::new("Verify").grid(score.grid).lines(score.goals);
+    Ok(section.lines([beside, reading]).grid(engines::rates()?))
 }
 
 /// The peer over a payload.
@@ -93,17 +103,4 @@ fn notice(payload: &Payload, verifiers: &[Command]) -> Result {
             Err(Error::new(format!("{name} does not see a wrong byte")))
         }
     }
-}
-
-/// SHA-1 of whole pieces in memory on every core, in bytes per second.
-fn openssl() -> Result<f64> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get).to_string();
-    let mut command = Command::new("openssl");
-    command.args(["speed", "-mr", "-evp", "sha1", "-bytes", BLOCK, "-seconds", "3"]);
-    let said = site::run(command.args(["-multi", &cores]))?;
-    // `+F:25:sha1:1287651328.00`, the last line for all processes together.
-    let said = String::from_utf8_lossy(&said);
-    let rate = said.lines().rev().find_map(|line| line.strip_prefix("+F:")?.rsplit(':').next());
-    rate.and_then(|rate| rate.parse().ok())
-        .ok_or_else(|| Error::new(format!("openssl speed said: {said}")))
 }

@@ -26,6 +26,10 @@ use std::{
 /// multiple of a block of BitTorrent v2.
 const PART: usize = 32 << 10;
 
+/// More threads than this would only wait for memory; and each lane of each has files open, of which a
+/// process may have a thousand.
+const THREADS: usize = 16;
+
 /// What came of a piece.
 #[derive(Debug)]
 pub(super) struct Hashed {
@@ -56,7 +60,7 @@ pub(super) fn hash<T: Send>(
     files: &Files<'_>,
     tell: &mut dyn FnMut(Vec<(usize, T)>) -> ControlFlow<()>,
 ) -> Result<()> {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS);
     // Few pieces are shared out among all processors, even if lanes stay empty.
     let size = work.pieces.len().div_ceil(processors).clamp(1, lanes::width());
     let threads = processors.min(work.pieces.len().div_ceil(size)).max(1);

@@ -129,7 +129,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::{fs, os::unix::fs::MetadataExt};
 
     /// What becomes of a torrent when this is done between listing and hashing.
     fn after(change: impl Fn(&Path)) -> Result<Vec<u8>> {
@@ -139,11 +139,25 @@ mod tests {
         fs::write(at.join("a"), "hello").unwrap();
         fs::write(at.join("d/b"), vec![7; 100_000]).unwrap();
         let plan = listed(&at, None).unwrap();
+        a_tick_later(dir.path(), &at.join("a"));
         change(&at);
         let mut last = 0;
         let made = plan.torrent(plan.draft(), false, &mut |bytes| last = bytes);
         assert!(made.is_err() || last == plan.length);
         made
+    }
+
+    /// Kernels before 6.13 give all files of some milliseconds the same time.
+    fn a_tick_later(dir: &Path, than: &Path) {
+        let time = |path: &Path| {
+            let looked = fs::metadata(path).unwrap();
+            (looked.ctime(), looked.ctime_nsec())
+        };
+        let probe = dir.join("probe");
+        fs::write(&probe, "").unwrap();
+        while time(&probe) <= time(than) {
+            fs::write(&probe, "").unwrap();
+        }
     }
 
     #[test]
