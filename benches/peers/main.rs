@@ -18,6 +18,7 @@ mod ground;
 mod land;
 mod landed;
 mod machine;
+mod pack;
 mod parts;
 mod payload;
 mod rollback;
@@ -73,10 +74,11 @@ const SUBJECTS: [Subject; 9] = [
     Subject::new("parts-large", parts::large, Sizes::large_space),
     Subject::new("land-small", land::small, Sizes::small_space),
     Subject::new("parts-small", parts::small, Sizes::small_space),
+    Subject::new("pack", pack::section, Sizes::small_space),
 ];
 
 fn main() -> ExitCode {
-    if let Some(code) = shot::as_gun() {
+    if let Some(code) = shot::as_gun().or_else(pack::as_packer) {
         return code;
     }
     match run() {

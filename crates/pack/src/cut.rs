@@ -79,15 +79,10 @@ mod tests {
     use super::*;
 
     /// Bytes without pattern, the same every time.
-    fn noise(length: usize, seed: u64) -> Vec<u8> {
-        let mut state = seed;
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as u8
-        };
-        std::iter::repeat_with(next).take(length).collect()
+    fn noise(length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        bytes
     }
 
     /// The lengths of the parts, the bytes coming in pieces of this size.
@@ -109,7 +104,7 @@ mod tests {
 
     #[test]
     fn parts_are_near_the_average_however_the_bytes_come_in() {
-        let bytes = noise(64 << 20, 7);
+        let bytes = noise(64 << 20);
         let all = parts(&bytes, 1 << 20);
         assert_eq!(all.iter().sum::<usize>(), bytes.len());
         let inner = &all[..all.len() - 1];
@@ -128,7 +123,7 @@ mod tests {
 
     #[test]
     fn behind_a_change_the_cuts_are_the_same() {
-        let bytes = noise(48 << 20, 11);
+        let bytes = noise(48 << 20);
         let mut changed = bytes.clone();
         changed.splice(10_000_000..10_000_000, *b"something more");
         let ends = |bytes: &[u8]| {

@@ -185,6 +185,40 @@ mod tests {
         assert_eq!(clipped(&format!("x{}", "é".repeat(51))).len(), 99);
     }
 
+    /// Nobody waits for 8 GiB to be packed: the data is a hole in the file.
+    #[test]
+    fn files_that_octal_digits_cannot_tell_are_read_by_others() {
+        use std::{fs::File, io::Write, process::Command};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.tar");
+        let mut file = File::create(&path).unwrap();
+        let mut end = 0;
+        for (name, size) in
+            [("below", OCTAL_MAX - 1), ("from", OCTAL_MAX), ("above", 3 * OCTAL_MAX + 7)]
+        {
+            let kind = Kind::File { size, executable: false };
+            let head = Head::of(&Entry { path: name.into(), kind, stamp: Default::default() });
+            assert_eq!(head.len(), if size < OCTAL_MAX { BLOCK } else { 3 * BLOCK });
+            head.blocks().iter().for_each(|blocks| file.write_all(blocks).unwrap());
+            end += head.len() as u64 + size.next_multiple_of(BLOCK as u64);
+            file.set_len(end).unwrap();
+            std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(end)).unwrap();
+        }
+        file.set_len(end + 2 * BLOCK as u64).unwrap();
+        let script =
+            "import sys, tarfile\nfor m in tarfile.open(sys.argv[1]): print(m.size, m.name)";
+        for (program, args) in
+            [("tar", &["-tvf"][..]), ("bsdtar", &["-tvf"]), ("python3", &["-c", script])]
+        {
+            let listed = Command::new(program).args(args).arg(&path).output().unwrap();
+            let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+            assert!(listed.status.success() && text.lines().count() == 3, "{program}: {listed:?}");
+            for (line, size) in text.lines().zip(["8589934591", "8589934592", "25769803783"]) {
+                assert!(line.split_whitespace().any(|word| word == size), "{program}: {text}");
+            }
+        }
+    }
+
     #[test]
     fn times_are_the_contents_and_past() {
         let of = |bytes: &[u8]| time(&blake3::hash(bytes));

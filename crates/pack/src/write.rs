@@ -26,8 +26,15 @@ use std::{
 pub struct Options {
     /// The level of zstd, 1 to 19.
     pub level: i32,
-    /// How many threads compress. The bytes do not depend on it.
+    /// How many threads compress. The bytes do not depend on it. Each costs memory: up to some 5 MiB
+    /// at level 3, 20 MiB at level 12.
     pub threads: NonZeroUsize,
+}
+
+impl Options {
+    /// The level for whoever names none: what `zstd` itself does. From 6 on an archive is a tenth
+    /// smaller and takes three times the processor's time, at 12 six times.
+    pub const LEVEL: i32 = 3;
 }
 
 /// What was written.

@@ -42,14 +42,10 @@ fn options(level: i32, threads: usize) -> Options {
 
 /// Bytes without pattern, the same every time.
 fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(next).take(length).collect()
+    let mut bytes = vec![0; length];
+    let mut key = blake3::Hasher::new();
+    key.update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
 }
 
 /// What an entry of a tree is, with all that a release has of it.
