@@ -24,6 +24,7 @@ use nix::unistd::Pid;
 
 use crate::error::{During, Error, Result};
 use crate::flavour::Flavour;
+use crate::net::Machine;
 use crate::nginx::{self, Nginx};
 use crate::rtorrent::Builder;
 use crate::signer::Signer;
@@ -166,7 +167,12 @@ impl Lab {
 
     /// A started tracker that serves the torrents it is told of.
     pub fn tracker(&self) -> Result<Tracker> {
-        Tracker::start(self)
+        Tracker::start(self, None)
+    }
+
+    /// The same on a machine of a [`Net`](crate::Net).
+    pub fn tracker_on(&self, machine: &Machine) -> Result<Tracker> {
+        Tracker::start(self, Some(machine))
     }
 
     /// A started web server for a document root; often a `current` link that is not there yet.

@@ -23,6 +23,7 @@
 //! ```
 
 mod error;
+pub mod fleet;
 mod flavour;
 pub mod halves;
 pub mod hook;
@@ -40,6 +41,7 @@ pub mod rpc;
 pub mod rtorrent;
 pub mod signer;
 pub mod site;
+pub mod sshd;
 pub mod strace;
 pub mod switcher;
 pub mod syslog;
@@ -49,11 +51,13 @@ pub mod wrk;
 
 pub use error::{Error, Result};
 pub use flavour::Flavour;
+pub use fleet::Fleet;
 pub use lab::{Lab, as_ordinary_user, as_root, await_for, await_until, free_port, skip, workspace};
 pub use net::{Machine, Net};
 pub use owned::Owned;
 pub use rtorrent::Node;
 pub use site::{Kind, Tree};
+pub use sshd::Login;
 pub use torrent::Torrent;
 
 /// Makes of each scenario `fn name(lab: &Lab, flavour: Flavour)` two tests, `old::name` and

@@ -115,9 +115,22 @@ impl Machine {
         "eth0"
     }
 
-    /// A program to be run there.
+    /// A program to be run there by whoever administers it.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         self.0.space.command(program)
+    }
+
+    /// A program to be run there by the user that this process is. (Who may do nothing outside is
+    /// root in there, for the network's sake; who logs in or owns a file should not be.)
+    pub fn user_command(&self, program: impl AsRef<OsStr>) -> Command {
+        if as_root() {
+            return self.command(program);
+        }
+        let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+        let mut command = self.command("unshare");
+        command.args(["-U", &format!("--map-user={user}"), &format!("--map-group={group}"), "--"]);
+        command.arg(program);
+        command
     }
 
     /// Sends zeroes to another machine of the net, on a TCP port of that machine, as fast as they

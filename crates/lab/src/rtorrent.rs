@@ -199,7 +199,7 @@ impl Node {
         fs::write(&self.rc, text).during("write an rtorrent.rc")?;
         let import = format!("import={}", self.rc.display());
         let mut command = match &self.machine {
-            Some(machine) => machine.command(&self.program),
+            Some(machine) => machine.user_command(&self.program),
             None => Command::new(&self.program),
         };
         command.args(["-n", "-o", &import]).current_dir(&self.base);

@@ -1,7 +1,7 @@
 //! Signed torrents, by the real `minisign`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{During, Error, Result};
@@ -30,6 +30,11 @@ impl Signer {
     /// The public key as it stands in a configuration: one line of base64.
     pub fn public_key(&self) -> &str {
         &self.public
+    }
+
+    /// The file of the secret key, which has no password.
+    pub fn secret(&self) -> &Path {
+        &self.secret
     }
 
     /// The torrent with a signature that names app and version. `published` is RFC 3339 in UTC;

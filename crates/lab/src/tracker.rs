@@ -5,8 +5,7 @@
 //! accordingly.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
@@ -16,47 +15,62 @@ use nix::sys::signal::Signal;
 
 use crate::error::{During, Error, Result};
 use crate::lab::{Lab, as_root, await_until, free_port};
+use crate::net::Machine;
 use crate::owned::Owned;
+use crate::site::run;
 
 /// A running tracker.
 #[derive(Debug)]
 pub struct Tracker {
     process: Owned,
-    port: u16,
+    machine: Option<Machine>,
+    address: SocketAddrV4,
     list: PathBuf,
     allowed: Mutex<String>,
 }
 
+/// Its port on a machine of its own, where nobody else has it.
+const PORT: u16 = 6969;
+
+/// `$1`: address, `$2`: port, `$3`: path.
+const ASK: &str =
+    r#"exec 3<> "/dev/tcp/$1/$2"; printf 'GET %s HTTP/1.0\r\n\r\n' "$3" >&3; cat <&3"#;
+
 impl Tracker {
-    pub(crate) fn start(lab: &Lab) -> Result<Self> {
+    pub(crate) fn start(lab: &Lab, machine: Option<&Machine>) -> Result<Self> {
         let mut attempt = 1;
         loop {
-            match Self::start_once(lab) {
+            match Self::start_once(lab, machine) {
                 Err(_) if attempt < 3 => attempt += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    fn start_once(lab: &Lab) -> Result<Self> {
+    fn start_once(lab: &Lab, machine: Option<&Machine>) -> Result<Self> {
         let name = lab.fresh("tracker");
         let folder = lab.folder(&name)?;
         let list = lab.write(&format!("{name}/allowed"), "")?;
-        let port = free_port(Ipv4Addr::LOCALHOST)?;
-        let mut command = Command::new("opentracker");
-        command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-P", &port.to_string()]);
+        let address = match machine {
+            Some(machine) => SocketAddrV4::new(machine.v4(), PORT),
+            None => SocketAddrV4::new(Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)?),
+        };
+        let mut command = there(machine, "opentracker");
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
+        command.args(["-i", &ip, "-p", &port, "-P", &port]);
         match as_root() {
             true => command.arg("-d").arg(&folder).args(["-w", "/allowed"]),
             false => command.arg("-d").arg(&folder).arg("-w").arg(&list),
         };
         let mut process = Owned::spawn(lab, &name, &mut command)?;
-        process.await_ready(|| TcpStream::connect(address(port)).is_ok())?;
-        Ok(Self { process, port, list, allowed: Mutex::default() })
+        process.await_ready(|| ask(machine, address, "/").is_ok())?;
+        let machine = machine.cloned();
+        Ok(Self { process, machine, address, list, allowed: Mutex::default() })
     }
 
     /// The address for a .torrent.
     pub fn announce(&self) -> String {
-        format!("http://127.0.0.1:{}/announce", self.port)
+        format!("http://{}/announce", self.address)
     }
 
     /// Serves this info hash (40 hex digits) from now on; back when it does.
@@ -93,14 +107,19 @@ impl Tracker {
             "/announce?info_hash={escaped}&peer_id=-LB0000-000000000000&port=1\
              &uploaded=0&downloaded=0&left=1&event=stopped"
         );
-        let mut answer = Vec::new();
-        let mut stream = TcpStream::connect(address(self.port)).during("reach the tracker")?;
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").during("ask the tracker")?;
-        stream.read_to_end(&mut answer).during("hear the tracker")?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        ask(self.machine.as_ref(), self.address, &path)
     }
 }
 
-fn address(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
+/// A program where the tracker runs.
+fn there(machine: Option<&Machine>, program: &str) -> Command {
+    machine.map_or_else(|| Command::new(program), |machine| machine.user_command(program))
+}
+
+/// What it answers, asked from where it runs: only from there can it always be reached.
+fn ask(machine: Option<&Machine>, address: SocketAddrV4, path: &str) -> Result<String> {
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    let mut bash = there(machine, "bash");
+    let answer = run(bash.args(["-ec", ASK, "ask", &ip, &port, path]))?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
