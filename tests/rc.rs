@@ -18,6 +18,7 @@ lab::on_both![
     the_tracker_hears_of_a_finished_download,
     sweep_runs_by_schedule,
     a_torrent_renamed_in_is_loaded_at_once,
+    a_torrent_has_a_passing_name_first_and_stays,
     a_torrent_that_came_while_it_was_down_is_loaded_once,
     a_torrent_taken_away_is_forgotten_and_its_payload_stays,
     what_the_watch_directory_loads_has_the_deploy_s_cap,
@@ -121,6 +122,29 @@ fn a_torrent_renamed_in_is_loaded_at_once(lab: &Lab, flavour: Flavour) {
     node.await_loaded(&torrent.hash).unwrap();
     assert_eq!(node.text("d.tied_to_file", &torrent.hash), Some(dropped.display().to_string()));
     node.await_that("started", || node.number("d.is_active", &torrent.hash) == Some(1)).unwrap();
+}
+
+/// So do rsync, Ansible and `cat > .x && mv`. Loaded by the first name, it would go with that name.
+fn a_torrent_has_a_passing_name_first_and_stays(lab: &Lab, flavour: Flavour) {
+    let node = lab.rtorrent(flavour).schedule("watch_poll", NEVER.0, NEVER.1);
+    let node = node.schedule("watch_untied", 1, 1).start().unwrap();
+    let [(_, torrent), (_, next), (_, last)] = ["1", "2", "3"].map(|n| payload(lab, n));
+    let passing = node.watch_folder().join(".shop-1.torrent.Xy12");
+    fs::write(&passing, &torrent.bytes).unwrap();
+    // The kernel tells in order: when the next is there, the first was looked at.
+    node.drop_torrent(&next.bytes, "next.torrent").unwrap();
+    node.await_loaded(&next.hash).unwrap();
+    assert_eq!(node.downloads().unwrap(), [next.hash.as_str()]);
+    let name = node.watch_folder().join("shop-1.torrent");
+    fs::rename(&passing, &name).unwrap();
+    node.await_loaded(&torrent.hash).unwrap();
+    assert_eq!(node.text("d.tied_to_file", &torrent.hash), Some(name.display().to_string()));
+    // Whatever has no file any more has been forgotten since.
+    let gone = node.drop_torrent(&last.bytes, "last.torrent").unwrap();
+    node.await_loaded(&last.hash).unwrap();
+    fs::remove_file(gone).unwrap();
+    node.await_gone(&last.hash).unwrap();
+    assert!(node.number("d.is_active", &torrent.hash).is_some());
 }
 
 fn a_torrent_that_came_while_it_was_down_is_loaded_once(lab: &Lab, flavour: Flavour) {
@@ -325,7 +349,7 @@ fn paths_and_the_binary_stand_in_the_block_alone() {
     let code = |line: &&str| !line.starts_with('#');
     for line in text.lines().filter(code).filter(|line| !line.starts_with("method.insert = cfg.")) {
         let absolute = line
-            .split(['"', ' ', ',', '('])
+            .split(['"', ' ', ',', '(', ')'])
             .find(|word| word.starts_with('/') && !["/", "/*.torrent", "/rpc.sock"].contains(word));
         assert_eq!(absolute, None, "{line}");
     }
