@@ -24,6 +24,7 @@ mod drill;
 mod errors;
 mod event;
 mod faults;
+mod fleet;
 mod heal;
 mod host;
 mod hybrid;
