@@ -96,6 +96,8 @@ fn keeps_its_promises(told: &str) {
     assert!(ours[0] > 1000 && ours[3] > 1, "{ours:?}");
     assert_eq!(ours[1..3], [0, 0], "{told}");
     for wanted in [
+        "signed     by key ",
+        "delivered  ",
         "kill -9",
         "still serves 1.0",
         "../../evil",

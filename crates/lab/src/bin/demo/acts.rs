@@ -2,12 +2,13 @@
 
 use crate::{
     host::Host,
-    release::{Release, Source},
+    publisher::Publisher,
+    release::Source,
     show::{self, HEALED, Show, VERSIONS},
     tally::{self, Tally},
     teller::{Teller, grouped},
 };
-use lab::{Error, Flavour, Lab, Result};
+use lab::{Error, Lab, Result};
 use std::{
     fs,
     os::unix::fs::symlink,
@@ -27,32 +28,32 @@ impl<'s> Show<'s> {
             "All of it is real, on loopback, each with its own configuration and port.",
         );
         let lab = Lab::new()?;
-        let tracker = lab.tracker()?;
-        teller.say("tracker", format_args!("opentracker, {}", tracker.announce()));
-        let seeder = lab.rtorrent(Flavour::Old).name("seeder").set("min_free", "64M").start()?;
-        let rtorrent = show::version(&seeder);
-        teller.say("seeder", format_args!("{rtorrent}: has the releases, as your CI would"));
-        let (web1, web2) = (Host::start(&lab, "web1")?, Host::start(&lab, "web2")?);
+        let publisher = Publisher::start(&lab)?;
+        let announce = publisher.tracker.announce();
+        teller.say("tracker", format_args!("opentracker, {announce}"));
+        let rtorrent = show::version(&publisher.seeder);
+        teller.say("ci", format_args!("builds, and signs with a key of its own; {rtorrent} seeds"));
+        let web = |name| Host::start(&lab, name, publisher.public_key());
+        let (web1, web2) = (web("web1")?, web("web2")?);
         for web in [&web1, &web2] {
             let url = web.nginx.url("/");
             teller.say(web.name, format_args!("{rtorrent} with the shipped rc, nginx at {url}"));
         }
+        teller.say("", "they take what that key has signed, and nothing else");
         let (load, tally) = (Vec::new(), Tally::default());
-        Ok(Self { source, teller, load, tally, web1, web2, seeder, tracker, lab })
+        Ok(Self { source, teller, load, tally, web1, web2, publisher, lab })
     }
 
     /// Both nodes go live for the first time.
     pub(crate) fn version_one(&mut self) -> Result<()> {
         self.teller.act(
             "Version 1.0 goes live",
-            "Copying a .torrent is all that is done: rtorrent downloads, its event calls seedship.",
+            "One command packs, signs, seeds, delivers. rtorrent downloads, its event calls seedship.",
         );
-        let release = self.source.release(&self.lab, &self.tracker, VERSIONS[0])?;
-        let kib = release.size()?.div_ceil(1024);
-        let name = release.torrent.name.display();
-        self.teller.say("seeder", format_args!("{name}: {} KiB, seeded", grouped(kib)));
-        self.publish(&release)?;
-        self.drop_into(&release, &[&self.web1, &self.web2])?;
+        let release = self.publisher.version(self.source, VERSIONS[0])?;
+        let printed = self.publisher.publish(&release, &[&self.web1, &self.web2])?;
+        let command = "seedship publish build --app site --version 1.0 --key … --seed --to …";
+        self.teller.printed(command, &printed);
         self.goes_live(&release, 1)?;
         self.goes_live(&release, 2)?;
         for web in [&self.web1, &self.web2] {
@@ -71,10 +72,9 @@ impl<'s> Show<'s> {
             "Version 2.0, and web2's hook is killed while it unpacks",
             "A half-made release must never be seen, and one sweep must finish it.",
         );
-        let release = self.source.release(&self.lab, &self.tracker, VERSIONS[1])?;
-        self.publish(&release)?;
+        let release = self.publisher.version(self.source, VERSIONS[1])?;
         let parking = self.web2.park_at("unpack-entry")?;
-        self.drop_into(&release, &[&self.web1, &self.web2])?;
+        self.publish(&release, &[&self.web1, &self.web2])?;
         let pid = self.web2.await_parked(&parking, &release)?;
         parking.kill(pid)?;
         self.teller.bad("web2", format_args!("kill -9 {pid}: the hook dies amid the archive"));
@@ -92,12 +92,11 @@ impl<'s> Show<'s> {
     pub(crate) fn an_evil_archive(&mut self) -> Result<()> {
         self.teller.act(
             "Version 3.0 holds `../../evil`",
-            "Every hash is right: it is what was published. It must not write outside.",
+            "Hash and signature are right: it is what was published. It must not write outside.",
         );
-        let release = Release::evil(&self.lab, &self.tracker, "3.0")?;
+        let release = self.publisher.evil("3.0")?;
         let before = show::named_evil(self.lab.path());
-        self.publish(&release)?;
-        self.drop_into(&release, &[&self.web1])?;
+        self.publish(&release, &[&self.web1])?;
         let line = self.web1.await_refused(&release)?;
         self.teller.bad("log", &line);
         let code = 65;
@@ -118,10 +117,9 @@ impl<'s> Show<'s> {
             "Version 3.1 is damaged on web2's disk after its download",
             "rtorrent checked it as it came. What counts is what is read when it goes live.",
         );
-        let release = self.source.release(&self.lab, &self.tracker, HEALED)?;
-        self.publish(&release)?;
+        let release = self.publisher.version(self.source, HEALED)?;
         let parking = self.web2.park_at("stage-made")?;
-        self.drop_into(&release, &[&self.web2])?;
+        self.publish(&release, &[&self.web2])?;
         let pid = self.web2.await_parked(&parking, &release)?;
         let at = show::flip(&self.web2.node.download().join(&release.torrent.name))?;
         parking.kill(pid)?;

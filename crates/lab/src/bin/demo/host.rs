@@ -48,8 +48,9 @@ pub(crate) struct Parking {
 }
 
 impl Host {
-    /// Starts everything of it; `nginx` serves `current`, which is not there yet.
-    pub(crate) fn start(lab: &Lab, name: &'static str) -> Result<Self> {
+    /// Starts everything of it; `nginx` serves `current`, which is not there yet. It takes what this
+    /// key has signed.
+    pub(crate) fn start(lab: &Lab, name: &'static str, public_key: &str) -> Result<Self> {
         let root = lab.folder(&format!("{name}/www/site"))?;
         let checkpoints = lab.folder(&format!("{name}/checkpoints"))?;
         let seedship = beside_this_program("seedship")?;
@@ -64,10 +65,10 @@ session = "{base}/session"
 socket = "{log}"
 
 [apps.site]
-match    = "site-{{version}}.tar.zst"
-root     = "{root}"
-unsigned = "accept"      # a real one says: public_keys = ["RW..."]
-min_free = "16MiB"
+match       = "site-{{version}}.tar.zst"
+root        = "{root}"
+public_keys = ["{public_key}"]
+min_free    = "16MiB"
 "#,
             base = base.display(),
             log = log.display(),
@@ -156,7 +157,7 @@ min_free = "16MiB"
         wanted: impl Fn(&Message) -> Result<bool>,
     ) -> Result<String> {
         let what = format!("{}: the hook tells of {}", self.name, release.version);
-        let awaited = await_until(what, patience(release)?, || {
+        let awaited = await_until(what, patience(release), || {
             // 0.9.8 sleeps to the next full second unless somebody calls.
             let _ = self.node.number("d.complete", &release.torrent.hash);
             for message in self.about(release)? {
@@ -206,7 +207,7 @@ min_free = "16MiB"
     pub(crate) fn await_parked(&self, parking: &Parking, release: &Release) -> Result<i32> {
         let features = "is it built with --features seedship/checkpoints?";
         let what = format!("{}: the hook at a kill point ({features})", self.name);
-        let awaited = await_until(what, patience(release)?, || {
+        let awaited = await_until(what, patience(release), || {
             let _ = self.node.number("d.complete", &release.torrent.hash);
             Ok(fs::read_to_string(&parking.reached).ok().and_then(|pid| pid.parse().ok()))
         });
@@ -230,12 +231,12 @@ impl Parking {
 }
 
 /// How long a download and its deploy may take: generous, for a busy machine.
-fn patience(release: &Release) -> Result<Duration> {
-    Ok(Duration::from_secs(60 + release.size()? / (4 << 20)))
+fn patience(release: &Release) -> Duration {
+    Duration::from_secs(60 + release.size / (4 << 20))
 }
 
 /// A program that was built together with this one.
-fn beside_this_program(name: &str) -> Result<PathBuf> {
+pub(crate) fn beside_this_program(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().map_err(|e| Error::new(format!("find this program: {e}")))?;
     let program = me.with_file_name(name);
     match program.is_file() {

@@ -7,6 +7,7 @@
 
 mod acts;
 mod host;
+mod publisher;
 mod release;
 mod show;
 mod tally;

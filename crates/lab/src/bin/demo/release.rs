@@ -1,6 +1,6 @@
-//! The site's releases: archives by tar and zstd, torrents by mktorrent.
+//! The site's releases, and the directories that they are built in.
 
-use lab::{Error, Lab, Result, Torrent, site, tracker::Tracker};
+use lab::{Error, Lab, Result, Torrent, site};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -18,11 +18,15 @@ pub(crate) enum Source {
     Readers(PathBuf),
 }
 
-/// One version of the site, packed.
+/// One version of the site.
 pub(crate) struct Release {
     pub(crate) version: &'static str,
-    pub(crate) payload: PathBuf,
+    /// As it will be published.
     pub(crate) torrent: Torrent,
+    /// Bytes of its payload.
+    pub(crate) size: u64,
+    /// The directory it was built in, or an archive.
+    pub(crate) from: PathBuf,
 }
 
 impl Source {
@@ -67,67 +71,32 @@ impl Source {
         pages
     }
 
-    /// Packs a version.
-    pub(crate) fn release(
-        &self,
-        lab: &Lab,
-        tracker: &Tracker,
-        version: &'static str,
-    ) -> Result<Release> {
-        let mut tar = Command::new("tar");
-        let payload = payload(lab, version)?;
-        tar.args(["--zstd", "-cf"]).arg(&payload);
+    /// Builds a version; the reader's site is copied once.
+    pub(crate) fn build(&self, lab: &Lab, version: &str) -> Result<PathBuf> {
         match self {
             Self::Ours => {
-                let folder = lab.folder(&lab.fresh("site"))?;
-                let photo = photo();
-                site::small(version).file("assets/photo.jpg", photo).write_to(&folder)?;
-                tar.arg("-C").arg(folder).arg(".");
+                let build = lab.folder(&format!("build-{version}"))?;
+                site::small(version).file("assets/photo.jpg", photo()).write_to(&build)?;
+                Ok(build)
             }
             Self::Readers(folder) => {
-                let file = lab.write(&format!("marker-{version}/{MARKER}"), marker(version))?;
-                tar.args(["--anchored", &format!("--exclude=./{MARKER}"), "-C"]).arg(folder);
-                tar.args([".", "-C"]).arg(file.parent().unwrap_or(&file)).arg(MARKER);
+                let build = lab.path().join("build");
+                if !build.exists() {
+                    let mut copy = Command::new("cp");
+                    copy.args(["-a", "--reflink=auto", "-T"]).arg(folder).arg(&build);
+                    site::run(&mut copy)?;
+                    // What is read-only there must go away here.
+                    site::run(Command::new("chmod").args(["-R", "u+w"]).arg(&build))?;
+                }
+                // It may be the reader's own, or a link.
+                let file = build.join(MARKER);
+                let _ = fs::remove_file(&file);
+                let written = fs::write(&file, marker(version));
+                written.map_err(|e| Error::new(format!("{}: {e}", file.display())))?;
+                Ok(build)
             }
         }
-        site::run(&mut tar)?;
-        Release::of(lab, tracker, version, payload)
     }
-}
-
-impl Release {
-    /// An archive with an entry that leads out of the release: what an attacker would publish.
-    pub(crate) fn evil(lab: &Lab, tracker: &Tracker, version: &'static str) -> Result<Self> {
-        let payload = payload(lab, version)?;
-        lab.write("bait/index.html", site::page(version))?;
-        let bait = lab.write("bait/bait", "you should not see me\n")?;
-        let mut tar = Command::new("tar");
-        tar.args(["--zstd", "-P", "--transform=s|^bait$|../../evil|", "-cf"]).arg(&payload);
-        tar.arg("-C").arg(bait.parent().unwrap_or(&bait)).args(["index.html", "bait"]);
-        site::run(&mut tar)?;
-        Self::of(lab, tracker, version, payload)
-    }
-
-    fn of(lab: &Lab, tracker: &Tracker, version: &'static str, payload: PathBuf) -> Result<Self> {
-        // About a thousand pieces, as publishers do it, and never fewer bytes than 32 KiB in one.
-        let power = (payload_size(&payload)? / 1000).max(1).ilog2().clamp(15, 22);
-        let torrent = lab.torrent(&payload).tracker(tracker).piece_power(power).make()?;
-        Ok(Self { version, payload, torrent })
-    }
-
-    /// How large the payload is, in bytes.
-    pub(crate) fn size(&self) -> Result<u64> {
-        payload_size(&self.payload)
-    }
-}
-
-fn payload(lab: &Lab, version: &str) -> Result<PathBuf> {
-    Ok(lab.folder("payloads")?.join(format!("site-{version}.tar.zst")))
-}
-
-fn payload_size(payload: &Path) -> Result<u64> {
-    let size = fs::metadata(payload).map(|metadata| metadata.len());
-    size.map_err(|e| Error::new(format!("{}: {e}", payload.display())))
 }
 
 /// Says its version on every line: a body of two releases shows.

@@ -2,11 +2,12 @@
 
 use crate::{
     host::Host,
+    publisher::Publisher,
     release::{Release, Source},
     tally::{self, Tally},
     teller::{Teller, grouped},
 };
-use lab::{Error, Lab, Node, Result, await_for, load::Load, nginx::Nginx, site, tracker::Tracker};
+use lab::{Error, Lab, Node, Result, await_for, load::Load, nginx::Nginx, site};
 use std::{
     collections::BTreeSet,
     fs,
@@ -33,30 +34,17 @@ pub(crate) struct Show<'s> {
     pub(crate) load: Vec<Load>,
     pub(crate) web1: Host,
     pub(crate) web2: Host,
-    pub(crate) seeder: Node,
-    pub(crate) tracker: Tracker,
+    pub(crate) publisher: Publisher,
     pub(crate) lab: Lab,
 }
 
 impl Show<'_> {
-    /// The seeder has it, and the tracker knows: who asks now is told of a peer.
-    pub(crate) fn publish(&self, release: &Release) -> Result<()> {
-        self.seeder.seed(&release.torrent, &release.payload)?;
-        let hash = &release.torrent.hash;
-        self.seeder.await_that("known to the tracker", || {
-            self.tracker.peers(hash).is_ok_and(|(complete, _)| complete > 0)
-        })
-    }
-
-    /// The one thing that an operator does.
-    pub(crate) fn drop_into(&self, release: &Release, webs: &[&Host]) -> Result<()> {
-        let name = format!("site-{}.torrent", release.version);
-        for web in webs {
-            web.node.drop_torrent(&release.torrent.bytes, &name)?;
-        }
-        let names: Vec<&str> = webs.iter().map(|web| web.name).collect();
-        let whose = names.join(" and ");
-        self.teller.say("you", format_args!("mv {name} into the watch directory of {whose}"));
+    /// The one thing that a build job does, shown in a line.
+    pub(crate) fn publish(&self, release: &Release, webs: &[&Host]) -> Result<()> {
+        self.publisher.publish(release, webs)?;
+        let to: String = webs.iter().map(|web| format!(" --to {}", web.name)).collect();
+        let version = release.version;
+        self.teller.say("ci", format_args!("seedship publish … --version {version} --seed{to}"));
         Ok(())
     }
 
