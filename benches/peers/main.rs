@@ -21,6 +21,7 @@ mod machine;
 mod pack;
 mod parts;
 mod payload;
+mod publish;
 mod rollback;
 mod sheet;
 mod shot;
@@ -64,7 +65,7 @@ impl Subject {
 
 /// All of them. Trees of small files come last: on ext4 without a journal, inodes that were freed a
 /// moment ago slow down whoever makes new ones.
-const SUBJECTS: [Subject; 9] = [
+const SUBJECTS: [Subject; 11] = [
     Subject::new("start", start::section, Sizes::tiny_space),
     Subject::new("landed", landed::section, Sizes::tiny_space),
     Subject::new("verify", verify::section, Sizes::large_space),
@@ -75,6 +76,7 @@ const SUBJECTS: [Subject; 9] = [
     Subject::new("land-small", land::small, Sizes::small_space),
     Subject::new("parts-small", parts::small, Sizes::small_space),
     Subject::new("pack", pack::section, Sizes::small_space),
+    Subject::new("publish", publish::section, |_| publish::SPACE),
 ];
 
 fn main() -> ExitCode {

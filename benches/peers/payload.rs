@@ -113,7 +113,7 @@ pub(crate) fn large(tree: &Path, mib: u64) -> Result {
 }
 
 /// So many files of a site: some 16 KiB each on average, ten in a directory.
-fn small(tree: &Path, files: u64) -> Result {
+pub(crate) fn small(tree: &Path, files: u64) -> Result {
     let mut random = Random(0xD1B5_4A32_D192_ED03);
     for number in 0..files {
         let (module, part) = (number / 200, number / 10 % 20);
