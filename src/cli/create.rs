@@ -26,12 +26,12 @@ pub(super) fn run(typed: &Create, output: &Output) -> Result<u8> {
     })?;
     drop(progress);
     let Some(place) = place else {
-        output.raw(&bytes);
+        output.bytes(&bytes);
         return Ok(Exit::Done.code());
     };
     match typed.force && place.exists() {
         true => file::replace(&place, &bytes)?,
-        false => file::create(&place, &bytes, 0o644).map_err(forcible)?,
+        false => file::create(&place, &bytes, 0o644).map_err(|e| forcible(e, &place))?,
     }
     let shown = quoted(&place).trim_matches('`').to_owned();
     let made = torrent::parse(&quoted(&place), &bytes)?;
@@ -65,7 +65,7 @@ fn place(typed: &Create, plan: &Plan, output: &Output) -> Result<Option<PathBuf>
         }
     };
     if !typed.force {
-        file::must_be_free(&place).map_err(forcible)?;
+        file::must_be_free(&place).map_err(|e| forcible(e, &place))?;
     }
     must_be_outside(&place, plan)?;
     Ok(Some(place))
@@ -85,8 +85,8 @@ fn must_be_outside(place: &Path, plan: &Plan) -> Result<()> {
 }
 
 /// What is there already may be replaced, if that is said.
-fn forcible(error: Error) -> Error {
-    match error.cause == file::TAKEN {
+fn forcible(error: Error, place: &Path) -> Error {
+    match error.exit == Exit::NotOurs && fs::symlink_metadata(place).is_ok() {
         true => error.hint("--force replaces it; --output FILE names another place"),
         false => error,
     }

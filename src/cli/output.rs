@@ -80,7 +80,7 @@ impl Output {
         self.write(|out| out.write_all(text));
     }
 
-    /// Writes what is no text: nothing of it is taken for colours.
+    /// Writes bytes that are no text, and every one of them: a torrent.
     pub(super) fn bytes(&self, bytes: &[u8]) {
         let mut out = io::stdout().lock();
         self.keep(out.write_all(bytes).and_then(|()| out.flush()));

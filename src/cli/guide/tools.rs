@@ -85,11 +85,12 @@ that are absolute or lead out, pipes and devices, a tree without a file. So is a
 while it is hashed. Then there is no torrent: it gets its name whole, at the end.
 
 A torrent of a file is of BitTorrent v1 and v2, one of a directory of v1 alone: v2 needs padding \
-between files, which `--hybrid` adds. Transmission before 4.0 reads no torrent of both. Pieces are a thousand or so, unless `--piece-length` says \
+between files, which `--hybrid` adds. Transmission before 4.0 reads no torrent \
+of both, and aria2 1.36 takes it for another one: `--no-hybrid` is for them. Pieces are a thousand or so, unless `--piece-length` says \
 otherwise. Nothing is signed, seeded or sent anywhere: `seedship sign` signs what was made.",
         exits: &[
             (Done, "the torrent is on the disk, or was written to standard output"),
-            (Usage, "`--json` and the torrent cannot both go to standard output"),
+            (Usage, "a name that is none, or `--json` where the torrent goes to standard output"),
             (Payload, "no torrent can be made of it, or it changed meanwhile"),
             (NotFound, "nothing is at PATH"),
             (NotOurs, "the torrent is there already: `--force` replaces it; or there is no place for it"),

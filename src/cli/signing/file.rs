@@ -13,9 +13,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Why nothing is made where something is.
-pub(in crate::cli) const TAKEN: &str = "it is there already";
-
 /// Nothing is at this place, and something can be made there.
 pub(in crate::cli) fn must_be_free(path: &Path) -> Result<()> {
     if fs::symlink_metadata(path).is_ok() {
@@ -104,7 +101,7 @@ fn sync(path: &Path) -> Result<()> {
 }
 
 fn taken(path: &Path) -> Error {
-    Error::new(Exit::NotOurs, "make", quoted(path), TAKEN)
+    Error::new(Exit::NotOurs, "make", quoted(path), "it is there already")
         .hint("name another place, or move it away: a key that is lost cannot be made again")
 }
 

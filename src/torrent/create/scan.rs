@@ -2,7 +2,7 @@
 //! machine. No link is followed below the path itself.
 
 use super::{Plan, link};
-use crate::error::{Context, Error, Exit, Result, escaped, quoted};
+use crate::error::{Context, Error, Exit, Result, quoted};
 use metainfo::{Attr, File};
 use std::{
     ffi::{OsStr, OsString},
@@ -40,7 +40,7 @@ impl Stamp {
 /// before others are hashed.
 ///
 /// # Errors
-/// 66 if nothing is there; 65 for what no torrent or no deploy would take: a name that is not UTF-8 or
+/// 66 if nothing is there; 64 for a name that is none; 65 for what no torrent or no deploy would take: a name that is not UTF-8 or
 /// has a control character, a link that leads out, a pipe or a device, a tree without a file; 77 or
 /// 74 if something cannot be read.
 pub fn listed(path: &Path, name: Option<&str>) -> Result<Plan> {
@@ -52,8 +52,8 @@ pub fn listed(path: &Path, name: Option<&str>) -> Result<Plan> {
         _ => Error::io("read", path, &e),
     })?;
     let name = match name {
-        Some(name) => checked_name(name.as_ref(), path)?,
-        None => checked_name(&own_name(path)?, path)?,
+        Some(name) => typed_name(name)?,
+        None => must_be_called_well(path, &own_name(path)?)?,
     };
     // The link that was typed is followed, and none below it.
     let payload = match fs::symlink_metadata(path).on("read", path)?.is_symlink() {
@@ -107,7 +107,7 @@ impl Scan<'_> {
         }
         names.sort_unstable();
         for name in names {
-            checked_name(&name, &path.join(&name))?;
+            must_be_called_well(&path.join(&name), &name)?;
             at.push(name.into_vec());
             self.entry(at)?;
             at.pop();
@@ -159,20 +159,30 @@ fn own_name(path: &Path) -> Result<OsString> {
     name.ok_or_else(|| refused(path, "it has no name").hint("give the torrent one: --name NAME"))
 }
 
-/// A name that every machine can show and make.
-fn checked_name(name: &OsStr, path: &Path) -> Result<String> {
-    let cause = match name.to_str() {
-        None => "its name is not UTF-8",
-        Some(name) if name.chars().any(char::is_control) => "its name has a control character",
-        Some("" | "." | "..") => "its name names no file",
-        Some(name) if name.contains('/') => "its name has a slash",
-        Some(name) => return Ok(name.to_owned()),
-    };
-    let cause = match path.file_name() == Some(name) {
-        true => cause.to_owned(),
-        false => format!("{cause}: `{}`", escaped(name.as_bytes())),
-    };
-    Err(refused(path, cause).hint("give it another name: a deploy would refuse this one"))
+/// A name that every machine can show and make; else why it is none.
+fn checked(name: &OsStr) -> Result<&str, &'static str> {
+    match name.to_str() {
+        None => Err("its name is not UTF-8"),
+        Some(name) if name.chars().any(char::is_control) => Err("its name has a control character"),
+        Some("" | "." | "..") => Err("it is no name"),
+        Some(name) if name.contains('/') => Err("it has a slash"),
+        Some(name) => Ok(name),
+    }
+}
+
+/// What lies at a path can go by its name.
+fn must_be_called_well(path: &Path, name: &OsStr) -> Result<String> {
+    checked(name).map(str::to_owned).map_err(|why| {
+        refused(path, why).hint("give it another name: a deploy would refuse this one")
+    })
+}
+
+/// The name that somebody typed.
+fn typed_name(name: &str) -> Result<String> {
+    checked(name.as_ref()).map(str::to_owned).map_err(|why| {
+        Error::new(Exit::Usage, "call a torrent", quoted(name), why)
+            .hint("name it as a file is named, in printable characters")
+    })
 }
 
 fn must_be_regular(path: &Path, looked: &Metadata) -> Result<()> {
