@@ -7,9 +7,9 @@ use crate::host::Host;
 use lab::{Kind, Lab, site};
 use std::{
     fs::{self, File},
-    io::{BufWriter, Write},
+    io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -112,8 +112,30 @@ fn pack(kind: Kind, content: &Path, payload: &Path) {
     site::run(&mut shell).unwrap();
 }
 
+/// A tar archive of independent zstd frames of 1 MiB each, as the publisher makes them.
+fn pack_frames(content: &Path, payload: &Path) {
+    let mut tar = Command::new("tar");
+    let tar = tar.args(["-cf", "-", "."]).current_dir(content).stdout(Stdio::piped());
+    let mut child = tar.spawn().unwrap();
+    let mut bytes = child.stdout.take().unwrap();
+    let mut out = BufWriter::new(File::create(payload).unwrap());
+    loop {
+        let mut frame = Vec::new();
+        if bytes.by_ref().take(1 << 20).read_to_end(&mut frame).unwrap() == 0 {
+            break;
+        }
+        out.write_all(&zstd::bulk::compress(&frame, 1).unwrap()).unwrap();
+    }
+    out.flush().unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
 /// One lab a kind, so that the disk holds one release at a time.
 fn within_memory(kind: Kind) {
+    within_memory_by(kind, |content, payload| pack(kind, content, payload));
+}
+
+fn within_memory_by(kind: Kind, pack: impl Fn(&Path, &Path)) {
     let lab = Lab::new().unwrap();
     let host = Host::new(&lab, APP);
     let folder = lab.folder("content").unwrap();
@@ -122,7 +144,7 @@ fn within_memory(kind: Kind) {
     let suffix = if kind == Kind::Plain { ".bin" } else { kind.suffix() };
     let payload = lab.path().join(format!("big-1.0{suffix}"));
     let begun = Instant::now();
-    pack(kind, &folder, &payload);
+    pack(&folder, &payload);
     println!("{kind:?}: packed in {:.1} s", begun.elapsed().as_secs_f64());
     fs::remove_dir_all(folder).unwrap();
     let record = lands(&host, kind, &payload);
@@ -142,6 +164,11 @@ fn tar_gz() {
 #[test]
 fn tar_zst() {
     within_memory(Kind::TarZst);
+}
+
+#[test]
+fn tar_zst_of_frames() {
+    within_memory_by(Kind::TarZst, pack_frames);
 }
 
 #[test]

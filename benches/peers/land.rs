@@ -14,8 +14,10 @@ use crate::{
 use lab::{Error, Kind};
 use std::path::{Path, PathBuf};
 
-/// Ours by `tar --zstd -x && sync`.
+/// Ours by `tar --zstd -x && sync`, by `tar -zx && sync`, and by `cp -a && sync`.
 const UNPACKED: Goal = Goal::AtMost(0.75);
+const UNZIPPED: Goal = Goal::AtMost(0.8);
+const COPIED: Goal = Goal::AtMost(1.0);
 /// Ours by the same behind `imdl torrent verify`, which is what a careful script does.
 const VERIFIED: Goal = Goal::AtMost(0.35);
 
@@ -30,14 +32,22 @@ pub(crate) fn small(ground: &Ground) -> Result<Section> {
 fn section(ground: &Ground, set: Set) -> Result<Section> {
     let mut section = Section::new(&format!("Landing {}", set.name(ground)));
     for kind in [Kind::Tar, Kind::TarZst, Kind::TarGz, Kind::Folder] {
-        let score = bout(ground, set, kind)?;
+        let title = match kind {
+            Kind::Folder => "a directory".to_owned(),
+            kind => format!("a {}", kind.suffix()),
+        };
+        let score = bout(ground, kind, set.pack(ground, kind)?, &title)?;
         section = section.grid(score.grid).lines(score.goals);
+        if kind == Kind::TarZst {
+            let score = bout(ground, kind, set.pack_at_once(ground)?, "a .tar.zst of one frame")?;
+            section = section.grid(score.grid);
+        }
     }
-    Ok(section)
+    Ok(section
+        .line("a .tar.zst is of frames of 1 MiB, as `seedship publish` writes it, but for one"))
 }
 
-fn bout(ground: &Ground, set: Set, kind: Kind) -> Result<Score> {
-    let payload = set.pack(ground, kind)?;
+fn bout(ground: &Ground, kind: Kind, payload: Payload, title: &str) -> Result<Score> {
     let config = ground.config(None)?;
     let live = Path::new("releases").join(VERSION);
     let ours = || {
@@ -55,7 +65,12 @@ fn bout(ground: &Ground, set: Set, kind: Kind) -> Result<Score> {
         _ => ("tar -x && sync", "tar -xf \"$0\" -C \"$1\""),
     };
     let unpack = format!("{unpack} && sync -f \"$1\"");
-    let goal = if kind == Kind::TarZst { UNPACKED } else { Goal::None };
+    let goal = match kind {
+        Kind::TarZst => UNPACKED,
+        Kind::TarGz => UNZIPPED,
+        Kind::Folder => COPIED,
+        _ => Goal::None,
+    };
     let mut theirs = vec![(unpacked(ground, &payload, name, unpack.clone(), None), goal)];
     if kind == Kind::TarZst
         && let Ok(imdl) = verify::imdl()
@@ -66,10 +81,7 @@ fn bout(ground: &Ground, set: Set, kind: Kind) -> Result<Score> {
         theirs.push((side, VERIFIED));
     }
     Bout {
-        name: match kind {
-            Kind::Folder => "a directory".to_owned(),
-            kind => format!("a {}", kind.suffix()),
-        },
+        name: title.to_owned(),
         ours: Side::new("seedship finished", ours).proven_by(landed),
         theirs,
         rounds: ground.sizes.rounds,

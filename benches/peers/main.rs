@@ -13,7 +13,9 @@
 
 mod bout;
 mod create;
+mod curve;
 mod engines;
+mod frames;
 mod ground;
 mod land;
 mod landed;
@@ -65,7 +67,7 @@ impl Subject {
 
 /// All of them. Trees of small files come last: on ext4 without a journal, inodes that were freed a
 /// moment ago slow down whoever makes new ones.
-const SUBJECTS: [Subject; 11] = [
+const SUBJECTS: [Subject; 12] = [
     Subject::new("start", start::section, Sizes::tiny_space),
     Subject::new("landed", landed::section, Sizes::tiny_space),
     Subject::new("verify", verify::section, Sizes::large_space),
@@ -77,6 +79,7 @@ const SUBJECTS: [Subject; 11] = [
     Subject::new("parts-small", parts::small, Sizes::small_space),
     Subject::new("pack", pack::section, Sizes::small_space),
     Subject::new("publish", publish::section, |_| publish::SPACE),
+    Subject::new("curve", curve::section, Sizes::curve_space),
 ];
 
 fn main() -> ExitCode {

@@ -1,7 +1,9 @@
-//! What is deployed: trees that are the same on every machine, packed by the system's programs.
+//! What is deployed: trees that are the same on every machine, packed by the system's programs. A
+//! `.tar.zst` is what they make of it as well, cut into frames as the publisher writes them.
 
 use crate::{
     Result, failed,
+    frames::Frames,
     ground::{Census, Ground, VERSION, census},
 };
 use lab::{Kind, Torrent, site};
@@ -68,12 +70,28 @@ impl Set {
             match kind {
                 Kind::Folder => pack.arg("-a").arg(&tree).arg(&path),
                 Kind::TarGz => pack.args(["--gzip", "-cf"]).arg(&path),
-                Kind::TarZst => pack.args(["--zstd", "-cf"]).arg(&path),
+                Kind::TarZst => pack.args(["-cf", "-"]),
                 _ => pack.arg("-cf").arg(&path),
             };
             if kind != Kind::Folder {
                 pack.arg("-C").arg(&tree).arg(".");
             }
+            match kind {
+                Kind::TarZst => Frames::of_output(&mut pack, &path)?,
+                _ => drop(site::run(&mut pack)?),
+            }
+        }
+        Payload::new(ground, path, census(&tree)?)
+    }
+
+    /// It as a `.tar.zst` of a single frame, as `tar --zstd` writes it.
+    pub(crate) fn pack_at_once(self, ground: &Ground) -> Result<Payload> {
+        let tree = self.tree(ground)?;
+        let folder = ground.lab.folder(&format!("{}-at-once", tree.display()))?;
+        let path = folder.join(format!("shop-{VERSION}{}", Kind::TarZst.suffix()));
+        if !path.exists() {
+            let mut pack = Command::new("tar");
+            pack.args(["--zstd", "-cf"]).arg(&path).arg("-C").arg(&tree).arg(".");
             site::run(&mut pack)?;
         }
         Payload::new(ground, path, census(&tree)?)
@@ -144,7 +162,7 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
 }
 
 /// The same numbers on every machine (xorshift64).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 /// Words of sources; lines made of them compress to about a fifth.
 const WORDS: [&str; 32] = [
@@ -195,7 +213,7 @@ impl Random {
     }
 
     /// Bytes that do not compress.
-    fn noise(&mut self, size: usize) -> Vec<u8> {
+    pub(crate) fn noise(&mut self, size: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> =
             (0..size.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).collect();
         bytes.truncate(size);
@@ -203,7 +221,7 @@ impl Random {
     }
 
     /// Bytes that compress like a program's text.
-    fn source(&mut self, size: usize) -> Vec<u8> {
+    pub(crate) fn source(&mut self, size: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(size + 32);
         while bytes.len() < size {
             let random = self.next();

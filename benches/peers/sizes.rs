@@ -34,10 +34,10 @@ impl Sizes {
         (4 * self.mib).max(256)
     }
 
-    /// The most that one large payload takes, in bytes: the tree, four ways to pack it, and what
+    /// The most that one large payload takes, in bytes: the tree, five ways to pack it, and what
     /// either side makes of it.
     pub(crate) fn large_space(&self) -> u64 {
-        (7 * self.mib) << 20
+        (8 * self.mib) << 20
     }
 
     /// The same of small files, some 20 KiB each and their inodes; emptied ones keep theirs.
@@ -50,6 +50,12 @@ impl Sizes {
     /// runs meanwhile, packed and unpacked.
     pub(crate) fn background_space(&self) -> u64 {
         (2 * self.mib + 2 * self.background_mib()) << 20
+    }
+
+    /// The most while the curve is measured: eight times the large payload, packed and landed, and
+    /// before that fifty times the small files, of a block each, landed twice.
+    pub(crate) fn curve_space(&self) -> u64 {
+        self.small_space() + ((16 * self.mib) << 20).max(100 * self.files * (6 << 10))
     }
 
     /// What little releases take.

@@ -179,3 +179,58 @@ pub(super) fn deserted() -> Error {
 pub(super) fn deserted_io() -> io::Error {
     io::Error::other(deserted())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unpack::{entry::Time, plan::Mode, writer::New};
+    use std::{fs::File, panic::AssertUnwindSafe, sync::Arc};
+
+    fn crew() -> Crew {
+        let hands = Hands { writers: 2, decoders: 2, chunks: 3, chunk: 8, frame: 64 };
+        Crew::new(hands, Modes::new(Mode::Public, 0))
+    }
+
+    /// Whoever waits for a thread that panics must learn of it, and the panic comes out.
+    #[test]
+    fn a_thread_that_panics_leaves_nobody_waiting() {
+        let crew = crew();
+        let dir = tempfile::tempdir().unwrap();
+        let new = New {
+            index: 0,
+            directory: Arc::new(File::open(dir.path()).unwrap().into()),
+            path: "a".into(),
+            mode: 0o644,
+            time: Time { seconds: 1, nanos: 0 },
+            // More than there is in the buffer.
+            size: 9,
+        };
+        let mut heard = None;
+        let worked = panic::catch_unwind(AssertUnwindSafe(|| {
+            crew.staffed(true, || {
+                crew.jobs.add(Job::Small(vec![new], crew.chunks.take())).unwrap();
+                heard = Some(crew.done.take().is_none());
+                Ok(())
+            })
+        }));
+        assert!(worked.is_err());
+        assert_eq!(heard, Some(true));
+    }
+
+    /// Its own panic comes out as well, and the others go home.
+    #[test]
+    fn who_reads_may_panic() {
+        let crew = crew();
+        let work = AssertUnwindSafe(|| crew.staffed(true, || -> Result<()> { panic!("read") }));
+        let panicked = panic::catch_unwind(work).unwrap_err();
+        assert_eq!(panicked.downcast_ref(), Some(&"read"));
+    }
+
+    #[test]
+    fn nothing_behind_a_refusal_is_wanted() {
+        let crew = crew();
+        crew.refuse(7);
+        crew.refuse(9);
+        assert!(crew.wants(6) && !crew.wants(7) && !crew.wants(8));
+    }
+}

@@ -54,6 +54,8 @@ pub(super) struct Listing<'a, W: Write> {
     together: Option<Together>,
     /// The first entry that could not be made, and why.
     failed: Option<(u64, Error)>,
+    /// Whether a test looks at each entry by itself: nothing is then begun before it is there.
+    watched: bool,
 }
 
 /// A line of the manifest, or the mark that an entry is there.
@@ -85,8 +87,8 @@ pub(super) struct Regular<'p> {
 
 impl<'a, W: Write> Listing<'a, W> {
     pub(super) fn new(crew: &'a Crew, manifest: &'a mut manifest::Writer<W>) -> Self {
-        let (lines, together) = (VecDeque::new(), None);
-        Self { crew, manifest, lines, written: 0, away: 0, together, failed: None }
+        let (lines, watched) = (VecDeque::new(), checkpoint::place().is_some());
+        Self { crew, manifest, lines, written: 0, away: 0, together: None, failed: None, watched }
     }
 
     /// Has a file made out of the next bytes, which are taken.
@@ -119,7 +121,7 @@ impl<'a, W: Write> Listing<'a, W> {
     pub(super) fn entry(&mut self) -> Result<()> {
         self.line(Line::Entry)?;
         self.hear()?;
-        if self.lines.len() > LINES { self.settle() } else { Ok(()) }
+        if self.watched || self.lines.len() > LINES { self.settle() } else { Ok(()) }
     }
 
     /// Whether a file that may not be there yet stands where this directory is looked for, or above

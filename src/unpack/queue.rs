@@ -21,12 +21,16 @@ pub(super) struct Queue<T> {
 struct State<T> {
     waiting: VecDeque<T>,
     closed: bool,
+    /// Threads that wait to add, and to take: a wake-up is a system call, also when nobody hears it.
+    adding: usize,
+    taking: usize,
 }
 
 impl<T> Queue<T> {
     /// An empty one that holds at most `room`.
     pub(super) fn new(room: usize) -> Self {
-        let state = Mutex::new(State { waiting: VecDeque::new(), closed: false });
+        let state =
+            Mutex::new(State { waiting: VecDeque::new(), closed: false, adding: 0, taking: 0 });
         Self { state, room: room.max(1), added: Condvar::new(), taken: Condvar::new() }
     }
 
@@ -37,34 +41,44 @@ impl<T> Queue<T> {
 
     /// Adds one; gives it back if the queue is closed.
     pub(super) fn add(&self, one: T) -> Result<(), T> {
-        let full = |state: &mut State<T>| state.waiting.len() >= self.room && !state.closed;
-        let mut state =
-            self.taken.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        while state.waiting.len() >= self.room && !state.closed {
+            state.adding += 1;
+            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.adding -= 1;
+        }
         if state.closed {
             return Err(one);
         }
         state.waiting.push_back(one);
-        drop(state);
-        self.added.notify_one();
+        if state.taking > 0 {
+            self.added.notify_one();
+        }
         Ok(())
     }
 
     /// The oldest; `None` when it is closed and empty.
     pub(super) fn take(&self) -> Option<T> {
-        let empty = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
-        let mut state =
-            self.added.wait_while(self.state(), empty).unwrap_or_else(PoisonError::into_inner);
-        let one = state.waiting.pop_front();
-        drop(state);
-        self.taken.notify_one();
-        one
+        let mut state = self.state();
+        while state.waiting.is_empty() && !state.closed {
+            state.taking += 1;
+            state = self.added.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.taking -= 1;
+        }
+        self.pop(state)
+    }
+
+    fn pop(&self, mut state: MutexGuard<'_, State<T>>) -> Option<T> {
+        let one = state.waiting.pop_front()?;
+        if state.adding > 0 {
+            self.taken.notify_one();
+        }
+        Some(one)
     }
 
     /// The oldest, if there is one now.
     pub(super) fn try_take(&self) -> Option<T> {
-        let one = self.state().waiting.pop_front()?;
-        self.taken.notify_one();
-        Some(one)
+        self.pop(self.state())
     }
 
     /// Ends it: nothing is added any more.

@@ -17,14 +17,21 @@ pub struct Pool(Arc<Shelf>);
 
 #[derive(Debug)]
 struct Shelf {
-    free: Mutex<Vec<Vec<u8>>>,
+    free: Mutex<Free>,
     returned: Condvar,
     /// Bytes of each.
     size: usize,
 }
 
+#[derive(Debug)]
+struct Free {
+    buffers: Vec<Vec<u8>>,
+    /// Threads that wait for one: a wake-up is a system call, also when nobody hears it.
+    waiting: usize,
+}
+
 impl Shelf {
-    fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+    fn free(&self) -> MutexGuard<'_, Free> {
         // Nothing that holds this lock can fail half-way.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -33,7 +40,8 @@ impl Shelf {
 impl Pool {
     /// So many buffers of `size` bytes. The system gives the memory when it is first written to.
     pub fn new(count: usize, size: usize) -> Self {
-        let free = Mutex::new((0..count).map(|_| vec![0; size]).collect());
+        let buffers = (0..count).map(|_| vec![0; size]).collect();
+        let free = Mutex::new(Free { buffers, waiting: 0 });
         Self(Arc::new(Shelf { free, returned: Condvar::new(), size }))
     }
 
@@ -44,18 +52,20 @@ impl Pool {
 
     /// A free buffer; waits for one.
     pub fn take(&self) -> Buffer {
-        let free = self.0.free();
-        let mut free = self
-            .0
-            .returned
-            .wait_while(free, |f| f.is_empty())
-            .unwrap_or_else(PoisonError::into_inner);
-        Buffer { bytes: free.pop().unwrap_or_default(), home: Arc::clone(&self.0) }
+        let mut free = self.0.free();
+        loop {
+            if let Some(bytes) = free.buffers.pop() {
+                return Buffer { bytes, home: Arc::clone(&self.0) };
+            }
+            free.waiting += 1;
+            free = self.0.returned.wait(free).unwrap_or_else(PoisonError::into_inner);
+            free.waiting -= 1;
+        }
     }
 
     /// A free buffer, if there is one.
     pub fn try_take(&self) -> Option<Buffer> {
-        let bytes = self.0.free().pop()?;
+        let bytes = self.0.free().buffers.pop()?;
         Some(Buffer { bytes, home: Arc::clone(&self.0) })
     }
 }
@@ -96,8 +106,11 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         if !bytes.is_empty() {
-            self.home.free().push(bytes);
-            self.home.returned.notify_one();
+            let mut free = self.home.free();
+            free.buffers.push(bytes);
+            if free.waiting > 0 {
+                self.home.returned.notify_one();
+            }
         }
     }
 }
