@@ -37,6 +37,11 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
     let directory = directory(typed, client.as_ref())?;
     let beside = directory.join(format!("{name}.torrent"));
     let file = typed.output.clone().unwrap_or(beside);
+    if !to_stdout && !beside_of(&file).is_dir() {
+        let cause = "its directory is not there";
+        return Err(Error::new(Exit::NotFound, "write", quoted(&file), cause)
+            .hint("make the directory, or name another place: --output FILE"));
+    }
     let mut order = Order {
         name: &name,
         directory: &directory,
@@ -165,6 +170,11 @@ fn directory(typed: &Publish, client: Option<&Client>) -> Result<PathBuf> {
             .hint("make it, or name another one: --directory DIR"));
     }
     fs::canonicalize(&directory).on("publish into", directory)
+}
+
+/// The directory that a file is in.
+fn beside_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn secret(typed: &Publish) -> Result<crate::signature::Secret> {

@@ -4,6 +4,7 @@ use super::{
     Input, Order, describe, directory, file,
     input::Source,
     unfinished::{Unfinished, UnfinishedDirectory},
+    unpackable,
 };
 use crate::{
     error::{Error, Exit, Result, quoted},
@@ -124,5 +125,8 @@ fn must_agree(order: &Order<'_>, source: &Source) -> Result<()> {
     let read =
         source.file.read_at(&mut head, 0).map_err(|e| Error::io("read", &source.path, &e))?;
     let name = order.name.as_str().as_bytes();
-    Kind::of_name(name)?.agree(name, &head[..read])
+    let agreed = Kind::of_name(name).and_then(|kind| kind.agree(name, &head[..read]));
+    agreed.map_err(|e| {
+        unpackable(&source.path, e.cause).hint("let it end as what it is, or pack it again")
+    })
 }

@@ -138,9 +138,13 @@ impl Source {
 pub(super) fn unpacked(root: &Path, cause: PackError) -> Error {
     match cause {
         PackError::Io { path, cause, .. } => Error::io("pack", root.join(path), &cause),
+        PackError::Refused { path, cause } if path.as_os_str().is_empty() => {
+            Error::new(Exit::Payload, "pack", quoted(root), cause)
+                .hint("name the directory that holds the build, and leave out less of it")
+        }
         PackError::Refused { path, cause } => {
             Error::new(Exit::Payload, "pack", quoted(within(root, &path)), cause)
-                .hint("no release can have it: change it, or leave it out with --exclude")
+                .hint("change it, or leave it out with --exclude: every server would refuse it")
         }
         PackError::Changed { path } => directory::changed(&within(root, &path)),
         PackError::Pattern { pattern, cause } => {

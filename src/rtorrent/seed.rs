@@ -17,7 +17,10 @@ use metainfo::{InfoHash, Metainfo, amend, bencode::Item};
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -127,6 +130,8 @@ impl Client {
         // Under a name that it has not loaded before: it would pass over one that it has.
         let file = seed.directory.join(format!(".seedship.{}", seed.torrent.info_hash()));
         fs::write(&file, resumed).on("write", &file)?;
+        // For the rtorrent of another user.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).on("write", &file)?;
         let path = Value::Base64(file.as_os_str().as_bytes().to_vec());
         let call = Request::new("load.normal").arg("").arg(path).arg(directory);
         let told = self.ask(&call).map_err(|e| e.asking("load.normal"));

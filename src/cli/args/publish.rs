@@ -161,8 +161,9 @@ const TORRENT: &str = "Torrent";
 const SIGNATURE: &str = "Signature";
 const AWAY: &str = "Seeding and delivery";
 
-/// What the archive is worth: beyond it a site takes much longer to pack for little.
-const LEVEL: i32 = 9;
+/// Beyond it a site takes much longer to pack for little: frames are small, so that a server can
+/// unpack several at once and a later release shares them.
+const LEVEL: i32 = 3;
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "write a number, 1 or more".to_owned())
