@@ -66,7 +66,7 @@ pub fn sums(
 
 /// How many bytes of each piece are a file's and no padding.
 fn own_bytes(torrent: &Metainfo) -> Vec<u64> {
-    debug_assert!(torrent.piece_length() % BLOCK == 0);
+    debug_assert!(torrent.piece_length().is_multiple_of(BLOCK));
     let mut own = Vec::with_capacity(torrent.pieces().len());
     for file in torrent.files().iter().filter(|file| !file.attr.padding) {
         let mut left = file.length;

@@ -184,7 +184,8 @@ fn who_may_not_read_is_told_before_anything_is_hashed() {
         let command = command.args(["torrent", "create", "site-1.0"]).current_dir(&desk.dir);
         Run::of(command.output().unwrap())
     };
-    fs::set_permissions(desk.path("site-1.0/img/logo.png"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(desk.path("site-1.0/img/logo.png"), fs::Permissions::from_mode(0o000))
+        .unwrap();
     let run = create();
     assert_eq!(run.code, 77, "{run:?}");
     assert!(run.stderr.contains("img/logo.png`: permission denied"), "{run:?}");
@@ -298,12 +299,18 @@ fn rtorrent_finds_every_piece_of_what_we_make(lab: &Lab, flavour: Flavour) {
         (shop.as_path(), "--no-hybrid"),
         (site, "--no-hybrid"),
     ] {
+        if (payload, kind, flavour) == (site, "--hybrid", Flavour::Old) {
+            // It takes padding for files, which nobody has: that is why directories are of v1.
+            continue;
+        }
         // Each is another download, beside the others.
         let name = format!("{}{kind}", payload.file_name().unwrap().display());
         let out = lab.path().join(format!("{name}.torrent"));
         let (out_arg, payload_arg) = (out.to_str().unwrap(), payload.to_str().unwrap());
         let args = ["torrent", "create", payload_arg, kind, "--name", &name, "--output", out_arg];
-        let run = host.run(&args);
+        // With a tracker, as all torrents of the lab: here 0.9.8 does not load one without.
+        let tracker = ["--announce", "http://127.0.0.1:9/announce"];
+        let run = host.run(&[&args[..], &tracker].concat());
         assert_eq!(run.code, 0, "{run:?}");
         let torrent = Torrent::from_bytes(fs::read(&out).unwrap()).unwrap();
         let seeded = node.seed(&torrent, payload);

@@ -19,6 +19,7 @@ pub(crate) fn sha1<const N: usize>(states: &mut [[u32; 5]; N], messages: &[&[Blo
         e[n] = _mm_set_epi32(last, 0, 0, 0);
     }
     for block in 0..crate::shortest(messages) {
+        let blocks = messages.map(|message| &message[block]);
         let (abcd_before, e_before) = (abcd, e);
         let mut words = [[_mm_setzero_si128(); 4]; N];
         // What `abcd` was four rounds ago: its `a` becomes the `e` of the next four.
@@ -29,7 +30,7 @@ pub(crate) fn sha1<const N: usize>(states: &mut [[u32; 5]; N], messages: &[&[Blo
                     let w = &mut words[n];
                     let of_four = ($t) & 3;
                     if $t < 4 {
-                        w[of_four] = reversed(&messages[n][block], of_four);
+                        w[of_four] = reversed(blocks[n], of_four);
                     } else {
                         let old = _mm_sha1msg1_epu32(w[of_four], w[($t + 1) & 3]);
                         let old = _mm_xor_si128(old, w[($t + 2) & 3]);
@@ -72,6 +73,7 @@ pub(crate) fn sha256<const N: usize>(states: &mut [[u32; 8]; N], messages: &[&[B
         cdgh[n] = _mm_set_epi32(c, d, g, h);
     }
     for block in 0..crate::shortest(messages) {
+        let blocks = messages.map(|message| &message[block]);
         let (abef_before, cdgh_before) = (abef, cdgh);
         let mut words = [[_mm_setzero_si128(); 4]; N];
         macro_rules! four {
@@ -81,7 +83,7 @@ pub(crate) fn sha256<const N: usize>(states: &mut [[u32; 8]; N], messages: &[&[B
                     let w = &mut words[n];
                     let of_four = $t & 3;
                     if $t < 4 {
-                        w[of_four] = swapped(&messages[n][block], of_four);
+                        w[of_four] = swapped(blocks[n], of_four);
                     } else {
                         let (last, last_but_one) = (w[($t + 3) & 3], w[($t + 2) & 3]);
                         let old = _mm_sha256msg1_epu32(w[of_four], w[($t + 1) & 3]);

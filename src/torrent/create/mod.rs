@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn a_payload_that_changes_makes_no_torrent() {
         assert!(after(|_| ()).is_ok());
-        let changes: [(&str, fn(&Path)); 6] = [
+        type Change = (&'static str, fn(&Path));
+        let changes: [Change; 6] = [
             ("other bytes, the same length", |at| {
                 fs::write(at.join("a"), "HELLO").unwrap();
             }),
