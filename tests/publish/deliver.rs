@@ -65,7 +65,8 @@ fn program(path: &Path) {
 pub(super) fn steady(text: &str, lab: &Lab, desk: &Desk<'_>) -> String {
     let public = fs::read_to_string(lab.path().join("minisign.pub")).unwrap();
     let id = public.lines().next().unwrap().rsplit(' ').next().unwrap();
-    let text = masked(text, &"x".repeat(64), "HASH V2");
+    let text = masked(text, &format!("1220{}", "x".repeat(64)), "1220HASH-V2");
+    let text = masked(&text, &"x".repeat(64), "HASH-V2");
     let lines = stable(&text, lab).replace(id, "KEY").replace(&desk.key, "RWQ…");
     let lines = lines.lines().map(|line| match line.rsplit_once("  ") {
         Some((before, time)) if time.ends_with(" s") && time.len() <= 6 => {

@@ -22,8 +22,8 @@ ending. `--layout directory` copies the tree as it is into a torrent of many fil
 each empty directory, which a torrent cannot carry.
 
 Payload and .torrent lie in `--directory`, which for `--seed` must be one that rtorrent reads under the \
-same path. They get their names when they are whole and on the disk: no failure, no signal and no \
-crash leaves a part of them.
+same path. They get their names when they are whole and on the disk. A failure or a signal leaves \
+nothing of them; where the machine itself stops, at worst something hidden that begins with .seedship.
 
 A version is published once. The same again, with the same content, changes nothing and is delivered \
 and seeded again: a job can be repeated. Other content under the same version is refused.
