@@ -125,6 +125,13 @@ fn a_version_is_published_once() {
             assert!(run.stderr.contains("publish a new version"), "{run:?}");
             assert_eq!((names(&out), fs::read(&file).unwrap()), before);
         }
+
+        // The payload alone says so too.
+        fs::remove_file(&file).unwrap();
+        let args = ["publish", other.to_str().unwrap(), "--app", "shop", "--version", "1.0"];
+        let run = desk.run(&[&args[..], &more].concat());
+        assert_eq!((run.code, names(&out).len()), (73, 1), "{run:?}");
+        assert!(run.stderr.contains(told["info_hash"].as_str().unwrap()), "{run:?}");
     }
 }
 
