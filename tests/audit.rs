@@ -417,6 +417,9 @@ fn a_quarter_of_a_million(host: &Host<'_>) {
     .unwrap();
 }
 
+/// What the program itself takes: as it is built for tests it is several times as large.
+const PROGRAM: u64 = 4 << 20;
+
 /// A million entries may take [`MOST`]; a quarter of them is tried, and may take its share.
 #[test]
 fn many_entries_take_little_memory() {
@@ -432,5 +435,5 @@ fn many_entries_take_little_memory() {
     fs::remove_dir_all(at(&host, "web")).unwrap();
     let (code, peak, json) = measured(&lab, &host);
     assert_eq!((code, found(&json)), (65, vec!["missing web".to_owned()]));
-    assert!(peak <= MOST / 4, "one finding: {} MiB", peak >> 20);
+    assert!(peak <= MOST / 4 + PROGRAM, "one finding: {} MiB", peak >> 20);
 }
