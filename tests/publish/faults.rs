@@ -218,6 +218,36 @@ fn a_signal_leaves_nothing_half() {
     assert_eq!(cases, 16);
 }
 
+/// Killed when all is published and nothing told, and in the middle of a delivery: what watches a
+/// directory sees the whole .torrent or none.
+#[test]
+fn a_kill_at_the_end_leaves_whole_torrents_or_none() {
+    let lab = Lab::new().unwrap();
+    let (host, desk) = stand(&lab);
+    let build = desk.built(&site::small("1.0"));
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let (out, watch) = (desk.folder(), desk.folder());
+        let more = ["--directory", out.to_str().unwrap(), "--to", watch.to_str().unwrap()];
+        let args = ["publish", build.to_str().unwrap(), "--app", "shop", "--version", "1.0"];
+        let all = [&args[..], &more].concat();
+        let parked = |at| host.parked(desk.alone(SEEDSHIP, &all), at);
+        let published = ["shop-1.0.tar.zst", "shop-1.0.tar.zst.torrent"];
+        assert_eq!(parked("publish-written").end_by(signal), Some(signal as i32));
+        assert_eq!(names(&out), published, "{signal}");
+        assert_eq!(names(&watch).len(), 0, "{signal}");
+        assert_eq!(parked("publish-delivering").end_by(signal), Some(signal as i32));
+        let left = names(&watch);
+        assert_eq!(left.len(), usize::from(signal == Signal::SIGKILL), "{signal}: {left:?}");
+        assert!(left.iter().all(|name| name.starts_with(".seedship.")), "{left:?}");
+        let told = desk.publish(&build, "1.0", &more);
+        assert_eq!(told["already"], true, "{told}");
+        let seen: Vec<String> = names(&watch).into_iter().filter(|n| !n.starts_with('.')).collect();
+        assert_eq!(seen, [published[1]], "{signal}");
+        let read = |at: &Path| fs::read(at.join(published[1])).unwrap();
+        assert_eq!(read(&watch), read(&out));
+    }
+}
+
 #[test]
 fn a_full_disk_is_told_and_left_as_it_was() {
     if !lab::own_mounts!() {
