@@ -108,8 +108,8 @@ fn each_destination_stands_for_itself() {
     let sorted = |text: &str| {
         // They come as they are done.
         let text = steady(text, &lab, &fleet.desk);
-        let (head, lines) =
-            text.split_at(text.find("\ndelivered").or(text.find("\nhas it")).unwrap_or(text.len()));
+        let begins = ["\ndelivered", "\nhas it", "\nFAILED"].map(|word| text.find(word));
+        let (head, lines) = text.split_at(begins.into_iter().flatten().min().unwrap());
         let mut lines: Vec<String> =
             lines.replace("\n  ", "\r  ").lines().map(str::to_owned).collect();
         lines.sort();
