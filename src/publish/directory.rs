@@ -3,6 +3,7 @@
 
 use super::{
     Order, describe,
+    input::Source,
     unfinished::{UnfinishedDirectory, directory_of},
     unpackable,
 };
@@ -12,9 +13,9 @@ use crate::{
 };
 use pack::{Entry, Kind, Tree};
 use std::{
-    fs::{self, File, Metadata, Permissions},
+    fs::{self, File, Permissions},
     io,
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
 };
 
@@ -27,13 +28,20 @@ pub(super) fn copied(
     let placed = UnfinishedDirectory::within(order.directory).on("write into", order.directory)?;
     let mut done = 0;
     for entry in tree.iter() {
-        let (from, to) = (tree.root().join(entry.path()), placed.path().join(entry.path()));
+        let from = tree.root().join(entry.path());
+        let named = order.payload().join(entry.path());
         match entry.kind() {
             // Only what holds something: a torrent has no other.
             Kind::Directory => {}
-            Kind::Link { target } => made(&to, |at| symlink(&**target, at))?,
+            Kind::Link { target } => {
+                made(placed.path(), entry.path(), |at| symlink(&**target, at))
+                    .on("write", named)?;
+            }
             Kind::File { size, executable } => {
-                copy(&from, &to, *executable)?;
+                let source = Source::open(&from)?;
+                let copy = |at: &Path| copy(&source.file, at, *executable);
+                made(placed.path(), entry.path(), copy).on("write", named)?;
+                source.must_be_the_same()?;
                 done += size;
                 watch(done);
             }
@@ -67,32 +75,53 @@ fn is_empty(entry: &Entry, next: Option<&Entry>) -> bool {
     *entry.kind() == Kind::Directory && !next.is_some_and(within)
 }
 
-/// Makes something, and the directories that lead there.
-fn made(at: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
-    fs::create_dir_all(directory_of(at)).and_then(|()| make(at)).on("write", at)
+/// Makes something below a root, and the directories that lead there. Never the root: a signal may
+/// have taken it away, and it must stay so.
+fn made(root: &Path, below: &str, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let at = root.join(below);
+    if !directory_of(&at).is_dir() {
+        for (slash, _) in below.match_indices('/') {
+            match fs::create_dir(root.join(&below[..slash])) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
+        }
+    }
+    make(&at)
 }
 
-/// Copies a file that nobody may write meanwhile; blocks are shared where the file system can do that.
-fn copy(from: &Path, to: &Path, executable: bool) -> Result<()> {
-    let mut source = File::open(from).on("read", from)?;
-    let before = source.metadata().on("read", from)?;
-    made(to, |at| {
-        let mut copy = File::create_new(at)?;
-        if rustix::fs::ioctl_ficlone(&copy, &source).is_err() {
-            io::copy(&mut source, &mut copy)?;
-        }
-        let mode = if executable { 0o755 } else { 0o644 };
-        copy.set_permissions(Permissions::from_mode(mode))
-    })?;
-    let stamp = |of: &Metadata| (of.len(), of.mtime(), of.mtime_nsec());
-    match stamp(&before) == stamp(&source.metadata().on("read", from)?) {
-        true => Ok(()),
-        false => Err(changed(from)),
+/// Copies a file; blocks are shared where the file system can do that.
+fn copy(mut source: &File, at: &Path, executable: bool) -> io::Result<()> {
+    let mut copy = File::create_new(at)?;
+    if rustix::fs::ioctl_ficlone(&copy, source).is_err() {
+        io::copy(&mut source, &mut copy)?;
     }
+    let mode = if executable { 0o755 } else { 0o644 };
+    copy.set_permissions(Permissions::from_mode(mode))
 }
 
 /// It was written while it was read.
 pub(super) fn changed(path: &Path) -> Error {
     unpackable(path, "it changed while it was read")
         .hint("publish it again when nobody writes there any more")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_made_below_a_root_and_never_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |root: &Path, below| made(root, below, |at| fs::write(at, "x"));
+        for below in ["a/b/c", "a/b/d", "e"] {
+            write(dir.path(), below).unwrap();
+            assert!(dir.path().join(below).is_file());
+        }
+        let gone = dir.path().join("gone");
+        for below in ["a/b/c", "e"] {
+            assert_eq!(write(&gone, below).unwrap_err().kind(), io::ErrorKind::NotFound);
+            assert!(!gone.exists());
+        }
+    }
 }
