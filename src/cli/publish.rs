@@ -42,6 +42,10 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
         return Err(Error::new(Exit::NotFound, "write", quoted(&file), cause)
             .hint("make the directory, or name another place: --output FILE"));
     }
+    if !to_stdout {
+        input.must_not_take(&file)?;
+    }
+    input.must_not_take(&directory.join(name.as_str()))?;
     let mut order = Order {
         name: &name,
         directory: &directory,
@@ -59,11 +63,11 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
     };
     order.check()?;
     if typed.dry_run {
-        return Ok(would(&order, &input, typed, output));
+        return Ok(would(&order, &input, client.as_ref(), typed, output));
     }
     let secret = match typed.unsigned {
         true => None,
-        false => Some(secret(typed)?),
+        false => Some(secret(typed, &input)?),
     };
     order.secret = secret.as_ref();
     checkpoint::reach("publish-looked");
@@ -116,9 +120,16 @@ fn told(text: &str, to_stdout: bool, output: &Output) {
 }
 
 /// What would be published.
-fn would(order: &Order<'_>, input: &Input, typed: &Publish, output: &Output) -> u8 {
+fn would(
+    order: &Order<'_>,
+    input: &Input,
+    client: Option<&Client>,
+    typed: &Publish,
+    output: &Output,
+) -> u8 {
     let destinations: Vec<String> = typed.to.iter().map(ToString::to_string).collect();
-    let payload = order.payload().display().to_string();
+    let payload = plain(quoted(order.payload()));
+    let torrent = order.output.map(|at| plain(quoted(at)));
     let mut text = format!(
         "{} {} would be published\n  payload  {payload}\n  content  {} in {}\n",
         order.name.app(),
@@ -126,16 +137,27 @@ fn would(order: &Order<'_>, input: &Input, typed: &Publish, output: &Output) -> 
         size(input.bytes()),
         counted(input.files(), "file")
     );
+    if let Some(torrent) = &torrent {
+        text.push_str(&format!("  torrent  {torrent}\n"));
+    }
+    if let Some(client) = client {
+        text.push_str(&format!("  seeding  rtorrent at {}\n", plain(client.address())));
+    }
     for to in &destinations {
         text.push_str(&format!("  to       {to}\n"));
     }
     let object = json!({
         "app": order.name.app(), "version": order.name.version(), "name": order.name.as_str(),
-        "payload": payload, "content": input.bytes(), "files": input.files(),
+        "payload": payload, "torrent": torrent, "content": input.bytes(), "files": input.files(),
         "piece_length": order.piece_length(input.bytes()), "to": destinations, "dry_run": true,
     });
     output.answer(text, &object);
     Exit::Done.code()
+}
+
+/// What stands in quotes elsewhere, alone in its line.
+fn plain(quoted: impl std::fmt::Display) -> String {
+    quoted.to_string().trim_matches('`').to_owned()
 }
 
 /// The rtorrent that is to seed: the one that was typed, or the configured one.
@@ -177,7 +199,11 @@ fn beside_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn secret(typed: &Publish) -> Result<crate::signature::Secret> {
+/// The key to sign with, which is no part of the release.
+fn secret(typed: &Publish, input: &Input) -> Result<crate::signature::Secret> {
+    let usual = signing::usual_secret(false).ok();
+    let files = [typed.key.as_ref().or(usual.as_ref()), typed.password_file.as_ref()];
+    files.into_iter().flatten().try_for_each(|file| input.must_not_reveal(file))?;
     signing::secret(typed.key.as_deref(), typed.password_file.as_deref()).map_err(|e| {
         match (e.exit, &typed.key) {
             (Exit::NotFound, None) => e.hint(

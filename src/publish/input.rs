@@ -1,6 +1,6 @@
 //! What somebody wants to publish, looked at before anything is made of it.
 
-use super::{Layout, Name, directory, unpackable};
+use super::{Layout, Name, directory, unfinished::directory_of, unpackable};
 use crate::{
     error::{Context, Error, Exit, Result, escaped, quoted},
     release::Version,
@@ -51,6 +51,15 @@ impl Input {
         }
         let excludes = Excludes::new(excludes).map_err(|e| unpacked(path, e))?;
         let tree = Tree::scan(path, &excludes).map_err(|e| unpacked(path, e))?;
+        if tree.iter().all(|entry| *entry.kind() == Kind::Directory) {
+            return Err(unpacked(
+                path,
+                PackError::Refused {
+                    path: PathBuf::new(),
+                    cause: "there is no file in it".to_owned(),
+                },
+            ));
+        }
         Ok(match layout {
             Layout::Archive => Self::Tree(tree),
             Layout::Directory => Self::Directory(tree),
@@ -86,6 +95,47 @@ impl Input {
             Self::Tree(tree) | Self::Directory(tree) => files(tree),
             Self::File(_) => 1,
         }
+    }
+
+    /// Refuses to write a file where it is part of the input: the same again would publish it too.
+    ///
+    /// # Errors
+    /// 73 if it would be.
+    pub fn must_not_take(&self, written: &Path) -> Result<()> {
+        match self.takes(written)? {
+            false => Ok(()),
+            true => Err(Error::new(
+                Exit::NotOurs,
+                "write",
+                quoted(written),
+                "it would be part of what is published",
+            )
+            .hint("name a place outside: --directory DIR; or leave it out: --exclude PATTERN")),
+        }
+    }
+
+    /// Refuses to publish what signs it: whoever reaches a peer could sign.
+    ///
+    /// # Errors
+    /// 65 if it is part of the input.
+    pub fn must_not_reveal(&self, secret: &Path) -> Result<()> {
+        match self.takes(secret)? {
+            false => Ok(()),
+            true => Err(unpackable(
+                secret,
+                "it is the secret of the signature, and every peer would have it",
+            )
+            .hint("keep it elsewhere, or leave it out: --exclude PATTERN")),
+        }
+    }
+
+    /// Whether a file at this place is part of a tree. Its directory may be missing: then it is none.
+    fn takes(&self, file: &Path) -> Result<bool> {
+        let (Self::Tree(tree) | Self::Directory(tree)) = self else { return Ok(false) };
+        let Ok(directory) = fs::canonicalize(directory_of(file)) else { return Ok(false) };
+        let root = fs::canonicalize(tree.root()).on("read", tree.root())?;
+        let at = directory.join(file.file_name().unwrap_or_default());
+        Ok(at.strip_prefix(root).is_ok_and(|below| tree.takes(below, false)))
     }
 
     /// What is done to it, in a word.

@@ -31,7 +31,7 @@ use crate::{
     error::{Context, Error, Result, quoted},
     release::{Unix, Version},
     rtorrent::Seeding,
-    signature::{Comment, Secret},
+    signature::{Comment, Secret, Signed},
 };
 use already::Stand;
 use content::Content;
@@ -192,7 +192,7 @@ pub struct Seeds {
 /// other content; 77 or 74 if something cannot be read or written. Nothing is left of it then.
 pub fn make(order: &Order<'_>, input: Input, watch: &mut dyn FnMut(u64)) -> Result<Published> {
     let _tidy = Tidy::begin().on("read", "/proc/self/status")?;
-    let notes = order.notes(&input);
+    let mut notes = order.notes(&input);
     let (files, content) = (input.files(), input.bytes());
     let made = Content::make(order, input, watch)?;
     let stand = Stand::look(order, &made)?;
@@ -213,6 +213,10 @@ pub fn make(order: &Order<'_>, input: Input, watch: &mut dyn FnMut(u64)) -> Resu
     }
     let torrent = parsed(&bytes)?;
     let signed = describe::said(order, &torrent);
+    let said = |signed: &Signed| order.facts.is_empty() || signed.facts == order.facts.join(" ");
+    if !signed.as_ref().is_none_or(said) {
+        notes.push("the facts are those of its first publication: they are signed once".to_owned());
+    }
     Ok(Published {
         app: order.name.app().to_owned(),
         version: order.name.version().clone(),

@@ -29,7 +29,7 @@ fn every_mistake_says_what_to_do_and_leaves_nothing() {
     lab.write("pw", "correct horse\n").unwrap();
     assert_eq!(desk.run(&password).code, 0);
     lab.write("wrong", "wrong\n").unwrap();
-    let harms: [(&str, Harm); 8] = [
+    let harms: [(&str, Harm); 9] = [
         ("name", |at| fs::write(at.join(OsStr::from_bytes(b"a\xff")), "").unwrap()),
         ("control", |at| fs::write(at.join("a\nb"), "").unwrap()),
         ("pipe", |at| nix::unistd::mkfifo(&at.join("pipe"), Mode::S_IRWXU).unwrap()),
@@ -38,6 +38,10 @@ fn every_mistake_says_what_to_do_and_leaves_nothing() {
         ("empty", |at| {
             fs::remove_dir_all(at).unwrap();
             fs::create_dir(at).unwrap();
+        }),
+        ("directories", |at| {
+            fs::remove_dir_all(at).unwrap();
+            fs::create_dir_all(at.join("css")).unwrap();
         }),
         ("pattern", |at| fs::write(at.join(".seedshipignore"), "a[\n").unwrap()),
         ("good", |_| {}),
@@ -52,11 +56,11 @@ fn every_mistake_says_what_to_do_and_leaves_nothing() {
     let both = [app, version].concat();
     let with = |more: &[&'static str]| [&["good"], &both[..], more].concat();
     let key = |more: &[&'static str]| [&with(&["--key", "with.key"])[..], more].concat();
-    let mut cases: Vec<Vec<&str>> = ["name", "control", "pipe", "link", "case", "empty", "pattern"]
-        .iter()
-        .map(|input| [&[*input], &both[..]].concat())
-        .collect();
+    let inputs = ["name", "control", "pipe", "link", "case", "empty", "directories", "pattern"];
+    let mut cases: Vec<Vec<&str>> =
+        inputs.iter().map(|input| [&[*input], &both[..]].concat()).collect();
     cases.extend([
+        [&["directories"], &both[..], &["--layout", "directory"]].concat(),
         [&["none"], &both[..]].concat(),
         [&["/dev/null"], &both[..]].concat(),
         [&["not.tar.gz"], &both[..]].concat(),
@@ -81,6 +85,7 @@ fn every_mistake_says_what_to_do_and_leaves_nothing() {
         with(&["--key", "minisign.pub"]),
         key(&[]),
         key(&["--password-file", "wrong"]),
+        key(&["--password-file", "none"]),
         with(&["--output", "nowhere/x.torrent"]),
         [&["good"], &both[..], &["--directory", "nowhere"]].concat(),
     ]);
@@ -121,6 +126,50 @@ fn every_mistake_says_what_to_do_and_leaves_nothing() {
     let mut right = desk.command(&[&["publish"], &key(&[])[..]].concat());
     let run = Run::of(right.env("SEEDSHIP_KEY_PASSWORD", "correct horse").output().unwrap());
     assert_eq!(run.code, 0, "{run:?}");
+}
+
+/// In a checkout everything lies in the working directory: what is written there would be published
+/// the next time, and the key with it at once.
+#[test]
+fn a_release_holds_neither_itself_nor_its_key() {
+    let lab = Lab::new().unwrap();
+    let desk = Desk::new(&lab);
+    let build = desk.built(&site::small("1.0"));
+    fs::copy(lab.path().join(".minisign/minisign.key"), build.join("minisign.key")).unwrap();
+    fs::write(build.join("password"), "x").unwrap();
+    let out = desk.folder();
+    let (out, at) = (out.to_str().unwrap(), |name: &str| build.join(name));
+    let [inside, key, password, torrent] = ["dist", "minisign.key", "password", "x.torrent"]
+        .map(|name| at(name).display().to_string());
+    let run = |more: &[&str]| {
+        let args = ["publish", ".", "--app", "shop", "--version", "1.0"];
+        let mut command = desk.command(&[&args[..], more].concat());
+        command.current_dir(&build).env("MINISIGN_CONFIG_DIR", &build);
+        Run::of(command.output().unwrap())
+    };
+    let before = names(&build);
+    for layout in ["archive", "directory"] {
+        let refused = |exit, more: &[&str], thing: &str| {
+            let run = run(&[more, &["--layout", layout]].concat());
+            assert_eq!(run.code, exit, "{more:?}: {run:?}");
+            assert!(run.stderr.contains(thing) && run.stderr.contains("hint: "), "{run:?}");
+            assert_eq!(names(&build), before, "{more:?}");
+        };
+        refused(73, &[], "part of what is published");
+        refused(73, &["--directory", out, "--output", &torrent], &torrent);
+        refused(65, &["--directory", out], "minisign.key");
+        refused(65, &["--directory", out, "--key", &key], &key);
+        let both = ["--directory", out, "--exclude", "/minisign.key", "--password-file", &password];
+        refused(65, &both, &password);
+    }
+    // What is left out may lie there.
+    fs::create_dir(&inside).unwrap();
+    let left_out = ["--exclude", "/dist", "--exclude", "*.key", "--exclude", "password"];
+    for _ in 0..2 {
+        let run = run(&[&left_out[..], &["--directory", &inside]].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    assert_eq!(names(Path::new(&inside)), ["shop-1.0.tar.zst", "shop-1.0.tar.zst.torrent"]);
 }
 
 #[test]

@@ -158,6 +158,10 @@ fn who_signed_decides_whether_a_torrent_is_kept() {
     assert_eq!(told["facts"], "git=a");
     let (already, kept, told) = publish(&[]);
     assert!(already && kept == signed && told["published"] == "2024-05-01T12:00:00Z");
+    assert!(!told.to_string().contains("signed once"), "{told}");
+    let (already, same, told) = publish(&["--fact", "git=b"]);
+    assert!(already && same == signed && told["facts"] == "git=a");
+    assert!(told["notes"].to_string().contains("signed once"), "what was given is not signed");
     let (already, anew, _) = publish(&["--published", "2024-05-02T12:00:00Z"]);
     assert!(!already && anew != signed);
     let (already, others, _) = publish(&["--key", "other.key"]);

@@ -40,9 +40,9 @@ pub(crate) fn tree(root: &Path, excludes: &Excludes) -> Result<Tree, PackError> 
         return Err(PackError::refused("", "there is nothing in it to be packed"));
     }
     let notes = scan.notes();
-    let mut entries = scan.entries;
+    let Scan { mut entries, bytes, matcher, .. } = scan;
     entries.shrink_to_fit();
-    Ok(Tree { root: root.to_owned(), entries, bytes: scan.bytes, notes })
+    Ok(Tree { root: root.to_owned(), entries, bytes, notes, matcher })
 }
 
 /// What was found so far.

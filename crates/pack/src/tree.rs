@@ -1,6 +1,6 @@
 //! What is to be packed, listed before a byte is read.
 
-use crate::{Excludes, PackError, scan};
+use crate::{Excludes, PackError, excludes::Matcher, scan};
 use std::{
     fs::Metadata,
     hash::{DefaultHasher, Hash, Hasher},
@@ -16,6 +16,7 @@ pub struct Tree {
     pub(crate) entries: Vec<Entry>,
     pub(crate) bytes: u64,
     pub(crate) notes: Vec<String>,
+    pub(crate) matcher: Matcher,
 }
 
 /// A file, a directory or a link.
@@ -62,6 +63,15 @@ impl Tree {
     /// The directory that was listed.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whether something at this path, from the root on, is packed or would be: what is left out,
+    /// and what lies in it, is not.
+    pub fn takes(&self, path: &Path, is_directory: bool) -> bool {
+        // All but the first and the last: the path itself, and the root.
+        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        !self.matcher.leaves_out(path, is_directory)
+            && above.into_iter().all(|above| !self.matcher.leaves_out(above, true))
     }
 
     /// Bytes of all files.

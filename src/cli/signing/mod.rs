@@ -128,7 +128,9 @@ pub(super) fn secret(key: Option<&Path>, password_file: Option<&Path>) -> Result
 
 fn unusable(path: &Path, why: &Unusable) -> Error {
     let (exit, hint) = match why {
-        Unusable::WrongPassword => (Exit::Permission, "type it again; nothing was changed"),
+        Unusable::WrongPassword => {
+            (Exit::Permission, "give the password of this very key; nothing was changed")
+        }
         Unusable::Public => (Exit::Payload, "name the secret key, which lies in minisign.key"),
         Unusable::Failed(_) => (Exit::Io, "try again"),
         Unusable::NotAKey | Unusable::OtherForm | Unusable::TooMuchWork | Unusable::Damaged => {
@@ -143,7 +145,7 @@ fn secret_key(path: &Path) -> String {
 }
 
 /// Where minisign has its secret key; the directory is made if it is to be written there.
-fn usual_secret(make: bool) -> Result<PathBuf> {
+pub(super) fn usual_secret(make: bool) -> Result<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = || set("HOME").map(|home| home.join(".minisign"));
     let Some(directory) = set("MINISIGN_CONFIG_DIR").or_else(home) else {

@@ -18,7 +18,12 @@ const LONGEST: usize = 1024;
 /// The password of a key that is there: that in the environment, or the one that somebody types.
 pub(super) fn given_or_asked(key: &str) -> Result<String> {
     match env::var_os(PASSWORD).filter(|value| !value.is_empty()) {
-        None => prompt(&format!("Password of {key}: ")),
+        None => prompt(&format!("Password of {key}: ")).map_err(|e| {
+            e.hint(
+                "$SEEDSHIP_KEY_PASSWORD gives it, or --password-file FILE: a file, a pipe, or - for \
+                 standard input",
+            )
+        }),
         Some(value) => checked(value.into_string().map_err(|_| {
             let cause = "it is not UTF-8";
             Error::new(Exit::Usage, "read", "$SEEDSHIP_KEY_PASSWORD", cause)
@@ -40,7 +45,7 @@ pub(super) fn chosen() -> Result<String> {
 pub(super) fn from(file: &Path) -> Result<String> {
     let source: Box<dyn Read> = match file == Path::new("-") {
         true => Box::new(io::stdin()),
-        false => Box::new(File::open(file).map_err(|e| Error::io("read", file, &e))?),
+        false => Box::new(File::open(file).map_err(|e| unopened(file, &e))?),
     };
     let mut bytes = Vec::new();
     let read = source.take(LONGEST as u64 + 2).read_to_end(&mut bytes);
@@ -52,6 +57,17 @@ pub(super) fn from(file: &Path) -> Result<String> {
             .hint("a password is text: write it on the first line")
     })?;
     checked(text)
+}
+
+fn unopened(file: &Path, cause: &io::Error) -> Error {
+    match cause.kind() {
+        io::ErrorKind::NotFound => {
+            let thing = format!("the password file {}", quoted(file));
+            Error::new(Exit::NotFound, "read", thing, "there is no such file")
+                .hint("name the file whose first line is the password: --password-file FILE")
+        }
+        _ => Error::io("read", file, cause),
+    }
 }
 
 const THING: &str = "the password";

@@ -112,7 +112,8 @@ impl Ssh {
             Some(NO_CONNECTION) => {
                 let cause = format!("ssh does not get there{said}");
                 let try_it = format!(
-                    "`ssh {} true` must work without a question: name, key, known_hosts",
+                    "`{} {} true` must work without a question: name, key, known_hosts",
+                    self.words.join(" "),
                     typed(&to.host)
                 );
                 Error::new(Exit::Unreachable, "deliver to", thing, cause).hint(try_it)
