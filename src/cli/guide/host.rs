@@ -34,6 +34,7 @@ pub(in crate::cli) const ENVIRONMENT: &[Named] = &[
         name: "SEEDSHIP_KEY_PASSWORD",
         is: "the password of the secret key, where `--password-file` does not name a file",
     },
+    Named { name: "MINISIGN_CONFIG_DIR", is: "where the secret key lies, in place of ~/.minisign" },
     Named { name: "NO_COLOR", is: "set to anything, it keeps colours off a terminal" },
     Named { name: "SUDO_USER", is: "who typed the command, for history and log; sudo sets it" },
 ];

@@ -91,7 +91,7 @@ impl Guide {
         }
         text.push_str("\nExamples:\n");
         for (line, why) in self.examples {
-            let _ = write!(text, "  {line}\n{}", hanging("      ", why));
+            let _ = write!(text, "  {}\n{}", continued(line), hanging("      ", why));
         }
         text.trim_end().to_owned()
     }
@@ -143,6 +143,32 @@ fn concepts() -> String {
     };
     let (files, environment) = (named("Files", FILES), named("Environment", ENVIRONMENT));
     format!("{}\n\n{files}\n{environment}\n{}", guide.tells, guide.end())
+}
+
+/// A line as it is typed, over several where it is wider than a screen: no option is parted from its
+/// value.
+fn continued(line: &str) -> String {
+    // Two before it, and ` \` behind it.
+    const FITS: usize = WIDTH - 4;
+    const INDENT: &str = "        ";
+    let mut parts: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        let is_value = |part: &&mut String| {
+            part.starts_with("--") && !part.contains(' ') && !word.starts_with("--")
+        };
+        match parts.last_mut().filter(is_value) {
+            Some(option) => option.extend([" ", word]),
+            None => parts.push(word.to_owned()),
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for (at, part) in parts.into_iter().enumerate() {
+        match lines.last_mut().filter(|line| line.len() + part.len() < FITS) {
+            Some(line) => line.extend([" ", &part]),
+            None => lines.push(format!("{}{part}", if at == 0 { "" } else { INDENT })),
+        }
+    }
+    lines.join(" \\\n")
 }
 
 /// A text after `first`, its further lines indented as far.

@@ -22,8 +22,10 @@ ending. `--layout directory` copies the tree as it is into a torrent of many fil
 each empty directory, which a torrent cannot carry.
 
 Payload and .torrent lie in `--directory`, which for `--seed` must be one that rtorrent reads under the \
-same path. They get their names when they are whole and on the disk. A failure or a signal leaves \
-nothing of them; where the machine itself stops, at worst something hidden that begins with .seedship.
+same path, and outside of what is published. They get their names when they are whole and on the disk, \
+the payload first. A failure leaves nothing of them, a signal nothing half: at worst a whole payload \
+without its .torrent, which the same again completes. Where the machine itself stops, something \
+hidden may stay that begins with .seedship.
 
 A version is published once. The same again, with the same content, changes nothing and is delivered \
 and seeded again: a job can be repeated. Other content under the same version is refused.
@@ -37,13 +39,18 @@ must exist. `--ssh 'ssh -p 2222 -F FILE'` says how hosts are reached.",
             (Usage, "an argument that cannot be, or no terminal to ask for a password"),
             (
                 Payload,
-                "what was named cannot be a release, or changed while it was read; the key is none",
+                "what was named cannot be a release, holds its own key, or changed while it was read; the \
+                 key is none",
             ),
             (NotFound, "no such file, key, or directory to deliver to"),
             (Unreachable, "rtorrent or a host cannot be reached"),
-            (NotOurs, "the version is published already, with other content"),
+            (
+                NotOurs,
+                "the version is published already, with other content; or it would be written into \
+                 what is published",
+            ),
             (Io, "the disk failed or is full, here or on a host"),
-            (Again, "rtorrent does not find the payload"),
+            (Again, "rtorrent does not find the payload, or somebody published the same meanwhile"),
             (Permission, "the password is wrong, or this user may not read or write a file"),
             (Config, "the configuration is wrong, or rtorrent's directory must be named"),
         ],
@@ -53,12 +60,16 @@ must exist. `--ssh 'ssh -p 2222 -F FILE'` says how hosts are reached.",
                 "payload and .torrent into this directory, signed by the usual key",
             ),
             (
-                "seedship publish build/ --app shop --version 1.4.2 --key ci.key --seed --to deploy@web1:/srv/watch --to deploy@web2:/srv/watch",
+                "seedship publish build/ --app shop --version 1.4.2 --announce http://t.example.org/announce --key ci.key --seed --to deploy@web1:/srv/watch --to deploy@web2:/srv/watch",
                 "seeded here, and delivered to two servers",
             ),
             (
                 "seedship publish shop.zip --app shop --version 1.4.2 --meta git=4f2a1c9 --meta build=7 --output -",
                 "an archive as it is; its origin is shown on every server",
+            ),
+            (
+                "seedship publish . --app shop --version 1.4.2 --exclude .git --directory /srv/seed",
+                "a checkout as it stands, without its history",
             ),
         ],
         see: &["keygen", "sign", "torrent show", "finished", "config.toml"],

@@ -73,7 +73,7 @@ fn uncapitalised(text: &str) -> String {
         .map_or(String::new(), |first| format!("{}{}", first.to_lowercase(), letters.as_str()))
 }
 
-/// What can be typed: arguments as they must stand, options in brackets.
+/// What can be typed: what must stand, and in brackets what may.
 fn synopsis(command: &Command, guide: &Guide) -> Vec<Inline> {
     let mut line = vec![bold(format!("seedship {}", guide.command).trim_end())];
     for arg in shown(command).filter(|arg| arg.is_positional()) {
@@ -89,9 +89,11 @@ fn synopsis(command: &Command, guide: &Guide) -> Vec<Inline> {
         line.extend([roman(" "), italic("COMMAND")]);
     }
     for arg in shown(command).filter(|arg| !arg.is_positional() && !is_question(arg)) {
-        line.push(roman(" ["));
+        let (open, close) = if arg.is_required_set() { ("", "") } else { ("[", "]") };
+        let more = if matches!(arg.get_action(), ArgAction::Append) { "..." } else { "" };
+        line.push(roman(format!(" {open}")));
         line.extend(flag(arg));
-        line.push(roman("]"));
+        line.push(roman(format!("{close}{more}")));
     }
     line
 }
