@@ -30,7 +30,7 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
     let client = if typed.seed { Some(client(typed, config)?) } else { None };
     if let Some(client) = &client {
         // Rather now than when everything is packed.
-        client.version()?;
+        must_load(&client.version()?, typed)?;
     }
     let input = Input::find(&typed.path, typed.layout, &typed.exclude)?;
     let name = input.name(&typed.app, &typed.version)?;
@@ -177,6 +177,18 @@ fn client(typed: &Publish, config: &Path) -> Result<Client> {
         }
     };
     Ok(Client::new(address, Timeouts::default()))
+}
+
+/// rtorrent 0.9.8 drops a torrent without a tracker, and says so in its own log alone.
+fn must_load(version: &str, typed: &Publish) -> Result<()> {
+    match version == "0.9.8" && typed.announce.is_empty() {
+        false => Ok(()),
+        true => {
+            let cause = "rtorrent 0.9.8 loads no torrent without a tracker";
+            Err(Error::new(Exit::Usage, "seed", quoted(&typed.path), cause)
+                .hint("name the tracker: --announce URL"))
+        }
+    }
 }
 
 /// Where the payload is to lie.

@@ -15,6 +15,7 @@ lab::on_both![
     it_hashes_nothing_once_more,
     what_it_does_not_find_it_does_not_keep,
     a_torrent_that_fits_no_request_is_seeded,
+    a_torrent_without_a_tracker_is_refused_where_it_would_be_dropped,
 ];
 
 /// A tracker that is not there: 0.9.8 takes no torrent that names none.
@@ -125,4 +126,21 @@ fn a_torrent_that_fits_no_request_is_seeded(lab: &Lab, flavour: Flavour) {
     assert_eq!(names(&node.download()), ["shop-1.0.bin", "shop-1.0.bin.torrent"]);
     assert_eq!(Torrent::from_bytes(bytes).unwrap().hash, hash);
     assert!(Path::new(told["payload"].as_str().unwrap()).is_file());
+}
+
+fn a_torrent_without_a_tracker_is_refused_where_it_would_be_dropped(lab: &Lab, flavour: Flavour) {
+    let desk = Desk::new(lab);
+    let node = lab.rtorrent(flavour).start().unwrap();
+    let build = desk.built(&site::small("1.0"));
+    let args = ["publish", build.to_str().unwrap(), "--app", "shop", "--version", "1.0"];
+    let socket = node.socket();
+    let run = desk.run(&[&args[..], &["--seed", "--scgi", socket.to_str().unwrap()]].concat());
+    match flavour {
+        Flavour::Old => {
+            assert_eq!(run.code, 64, "{run:?}");
+            assert!(run.stderr.contains("--announce URL"), "{run:?}");
+            assert_eq!(names(&node.download()), [""; 0], "before anything is packed");
+        }
+        Flavour::Sid => assert_eq!(run.code, 0, "{run:?}"),
+    }
 }
