@@ -94,6 +94,50 @@ fn a_frame_that_lies_of_its_size_is_refused_as_in_one_stream() {
     withstood!(CHAPTER, "streams: a zstd frame that lies of its size", lies, REFUSED, true);
 }
 
+/// What a bad frame holds of the payload must not be what the next window is waited for with.
+#[test]
+fn a_bad_frame_does_not_keep_the_windows_behind_it_from_coming() {
+    // Room for more frames than two windows of the payload have.
+    let hands = Hands { writers: 1, decoders: 20, chunks: 3, chunk: 512, frame: 1024 };
+    let tar = Tar::new().file("a", &"x".repeat(3000)).file("b", &noise(50_000)).end();
+    let (good, mut bytes) = (frames(&tar, 700), frames(&tar, 700));
+    // The first frame, and then every one that is as long, says another size.
+    for all in [false, true] {
+        let lengths = Vec::from_iter(frame_lengths(&good));
+        for (at, length) in lengths.iter().filter(|(at, _)| all || *at == 0) {
+            if *length > 20 && bytes[at + 4] == 0x60 {
+                bytes[at + 5] = good[at + 5] ^ 1;
+            }
+        }
+        let bench = Bench::new();
+        bench.hands.set(hands);
+        fs::write(bench.at("payload/a.tar.zst"), &bytes).unwrap();
+        // Pieces of a byte make windows of 8 KiB.
+        let torrent = torrent_of("a.tar.zst", &bytes, 1);
+        let e = bench.unpack_once(&torrent, &bench.at("payload")).err().unwrap();
+        assert_eq!(e.exit, Exit::Payload, "{e}");
+        assert!(e.cause.starts_with("its data"), "{e}");
+    }
+}
+
+/// Where each frame begins, and its length.
+fn frame_lengths(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let length = ::zstd::zstd_safe::find_frame_compressed_size(rest).unwrap();
+        at += length;
+        Some((at - length, length))
+    })
+}
+
+/// Text that no frame makes shorter by much.
+fn noise(length: usize) -> String {
+    let mut bytes = vec![0; length];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    bytes.iter().map(|byte| char::from(33 + byte % 94)).collect()
+}
+
 /// A refusal that stands before a damaged frame comes first, as it does in one stream.
 #[test]
 fn the_first_refusal_is_told_whatever_is_damaged_behind_it() {

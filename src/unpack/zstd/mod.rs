@@ -20,7 +20,7 @@ use super::{
 use crate::verify::{Pool, Slice};
 use std::io::{self, BufRead, Read};
 use stream::Stream;
-use whole::{Found, Frames, Packed};
+use whole::{Found, Frames, Undecoded};
 
 /// The archive's bytes.
 pub(super) struct Zstd<'a, S> {
@@ -31,7 +31,7 @@ pub(super) struct Zstd<'a, S> {
     /// What was decoded and not yet taken.
     at_hand: Option<Slice>,
     /// A frame that did not decode whole, to be decoded as a stream.
-    again: Option<(Packed, usize)>,
+    again: Option<(Undecoded, usize)>,
     /// What comes next is no frame to be decoded whole.
     streams: bool,
     /// What was taken of it to look at it.
@@ -66,8 +66,8 @@ impl<'a, S: Source> Zstd<'a, S> {
                 self.chunk()?;
                 continue;
             }
-            if let Some((packed, at)) = self.again.take()
-                && at < packed.len()
+            if let Some((frame, at)) = self.again.take()
+                && at < frame.packed.len()
             {
                 return Err(damaged("zstd: a frame is shorter than its blocks"));
             }
@@ -81,10 +81,10 @@ impl<'a, S: Source> Zstd<'a, S> {
             }
             match self.frames.next() {
                 Some(Ok(Ok(content))) => self.at_hand = Some(content),
-                Some(Ok(Err(packed))) => {
-                    self.stream.begin(&mut &packed[..])?;
+                Some(Ok(Err(frame))) => {
+                    self.stream.begin(&mut &frame.packed[..])?;
                     let looked = self.stream.ahead();
-                    self.again = Some((packed, looked));
+                    self.again = Some((frame, looked));
                 }
                 Some(Err(_)) => return Err(deserted_io()),
                 None if self.failed.is_some() => {}
@@ -110,10 +110,10 @@ impl<'a, S: Source> Zstd<'a, S> {
     fn chunk(&mut self) -> io::Result<()> {
         let mut buffer = self.chunks.take();
         let (length, failed) = match &mut self.again {
-            Some((packed, at)) => {
-                let mut rest = &packed[*at..];
+            Some((frame, at)) => {
+                let mut rest = &frame.packed[*at..];
                 let filled = fill(&mut self.stream.over(&mut rest), &mut buffer);
-                *at = packed.len() - rest.len();
+                *at = frame.packed.len() - rest.len();
                 filled
             }
             None => fill(&mut self.stream.over(&mut self.inner), &mut buffer),

@@ -5,7 +5,10 @@
 //! Most frames lie in one window of the payload and are handed out as they lie there; one that lies in
 //! two is copied.
 
-use super::{super::crew::Crew, header::window};
+use super::{
+    super::crew::Crew,
+    header::{HEADER_MAX, window},
+};
 use crate::{
     unpack::{crew::deserted_io, queue::Queue, source::Source},
     verify::{Buffer, Pool, Slice},
@@ -29,13 +32,31 @@ pub(in crate::unpack) struct Frame {
 }
 
 /// What became of a frame: its content; or itself, if it is not what it says.
-type Decoded = Result<Slice, Packed>;
+type Decoded = Result<Slice, Undecoded>;
+
+/// A frame that is not what it says. It waits for its turn, and whoever reads may wait for the next
+/// window meanwhile: so it lets go of its own, and keeps the room that bounds how many there are.
+#[derive(Debug)]
+pub(super) struct Undecoded {
+    pub(super) packed: Vec<u8>,
+    _room: Buffer,
+}
 
 /// The bytes of a frame, as they lie in the payload or copied.
 #[derive(Debug)]
 pub(super) enum Packed {
     There(Slice),
     Copied(Vec<u8>),
+}
+
+impl Packed {
+    /// Its bytes, and nothing of the payload.
+    fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::There(slice) => slice.to_vec(),
+            Self::Copied(bytes) => bytes,
+        }
+    }
 }
 
 impl Deref for Packed {
@@ -105,8 +126,10 @@ impl<'a> Frames<'a> {
                 });
             }
             let before = copied.len();
-            let now = here.len().min(self.longest() - before);
-            if now == 0 || (before == 0 && !self.may_be_whole(here)) {
+            // What begins at the very end of a window is known when its header is.
+            let most = if (1..HEADER_MAX).contains(&before) { HEADER_MAX } else { self.longest() };
+            let now = here.len().min(most - before);
+            if now == 0 || !self.may_be_whole(if before == 0 { here } else { &copied }) {
                 return Ok(Found::Other(copied));
             }
             copied.extend_from_slice(&here[..now]);
@@ -159,7 +182,7 @@ impl<'a> Frames<'a> {
 
     /// Whether these bytes, which may be cut short, may begin such a frame.
     fn may_be_whole(&self, bytes: &[u8]) -> bool {
-        bytes.len() < super::header::HEADER_MAX || self.content(bytes).is_some()
+        bytes.len() < HEADER_MAX || self.content(bytes).is_some()
     }
 
     fn content(&self, bytes: &[u8]) -> Option<usize> {
@@ -180,9 +203,30 @@ pub(in crate::unpack) fn decode(frames: &Queue<Frame>) {
         };
         let decoded = match decoded {
             Some(length) if length == content => Ok(room.share(content)),
-            _ => Err(packed),
+            _ => Err(Undecoded { packed: packed.into_bytes(), _room: room }),
         };
         // Nobody waits for it if something else was refused before.
         let _ = to.send(decoded);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unpack::{crew::Hands, plan::Mode, tree::Modes};
+
+    /// Of what begins at the very end of a window no more is copied than its header, if it is no frame
+    /// to be decoded whole.
+    #[test]
+    fn what_is_no_whole_frame_is_not_copied() {
+        // A stream does not say its size.
+        let small = ::zstd::encode_all(&b"x"[..], 1).unwrap();
+        let bytes = small.repeat(500);
+        let crew = Crew::new(Hands::of_machine(), Modes::new(Mode::Public, 0));
+        let mut source = io::BufReader::with_capacity(small.len() - 1, &bytes[..]);
+        match Frames::new(&crew, 64 << 20).find(&mut source).unwrap() {
+            Found::Other(ahead) => assert_eq!(ahead.len(), HEADER_MAX),
+            Found::Whole(..) => panic!("it does not say its size"),
+        }
     }
 }
