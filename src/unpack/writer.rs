@@ -51,6 +51,13 @@ pub(super) struct New {
     pub(super) size: u64,
 }
 
+impl New {
+    /// 1 if it is executable.
+    fn kind(&self) -> usize {
+        usize::from(self.mode & 0o100 != 0)
+    }
+}
+
 /// What became of a file: the hash of its bytes, or nothing if it was not wanted any more.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -64,8 +71,9 @@ pub(super) struct Writer<'c> {
     crew: &'c Crew,
     /// Whether this thread's umask takes nothing away.
     unmasked: bool,
-    /// Whether files get their bits when they are created; not known before the first.
-    born_right: Option<bool>,
+    /// Whether plain files, and executable ones, get their bits when they are created; not known
+    /// before the first of each: a default ACL may leave the bits of one kind and not of the other.
+    born_right: [Option<bool>; 2],
 }
 
 impl<'c> Writer<'c> {
@@ -75,7 +83,7 @@ impl<'c> Writer<'c> {
         if unmasked {
             umask(Mode::empty());
         }
-        Self { crew, unmasked, born_right: None }
+        Self { crew, unmasked, born_right: [None; 2] }
     }
 
     /// Works until there is no more to do.
@@ -142,22 +150,25 @@ impl<'c> Writer<'c> {
 
     fn create(&mut self, new: &New) -> Result<File> {
         let name = new.path.rsplit('/').next().unwrap_or_default();
-        let mode = if self.gives_bits() { new.mode } else { 0o600 };
+        let gives_bits = self.gives_bits(new);
+        let mode = if gives_bits { new.mode } else { 0o600 };
         let file = Tree::file(&*new.directory, name, mode).map_err(|e| unmade(&new.path, e))?;
-        if self.born_right.is_none() {
+        let born_right = &mut self.born_right[new.kind()];
+        if gives_bits && born_right.is_none() {
             let found = fstat(&file).on("look at", &*new.path)?;
-            self.born_right = Some(found.st_mode & 0o7777 == new.mode);
+            *born_right = Some(found.st_mode & 0o7777 == new.mode);
         }
         Ok(file)
     }
 
     /// Whether a file may be created with its last bits.
-    fn gives_bits(&self) -> bool {
-        self.unmasked && self.crew.modes.group.is_none() && self.born_right != Some(false)
+    fn gives_bits(&self, new: &New) -> bool {
+        let born_right = self.born_right[new.kind()];
+        self.unmasked && self.crew.modes.group.is_none() && born_right != Some(false)
     }
 
     fn finish(&self, new: &New, file: &File) -> Result<()> {
-        if !(self.gives_bits() && self.born_right == Some(true)) {
+        if !(self.gives_bits(new) && self.born_right[new.kind()] == Some(true)) {
             self.crew.modes.finish(file, new.mode).on("set the mode of", &*new.path)?;
         }
         let [access, change] = new.time.spec();

@@ -350,3 +350,25 @@ fn a_build_that_packed_nothing_is_no_release() {
         assert!(told.contains("it holds nothing"), "{told}");
     }
 }
+
+/// What a directory hands down may take bits from executable files and none from plain ones.
+#[test]
+fn a_default_acl_takes_no_bits() {
+    let bench = Bench::new();
+    // u::rwx, g::r-x, o::r-- (acl(5)), as the kernel has them: version 2, then tag, bits and no id.
+    let entries = [(1_u16, 7_u16), (4, 5), (0x20, 4)];
+    let entries = entries.map(|(tag, bits)| {
+        [&tag.to_le_bytes()[..], &bits.to_le_bytes(), &u32::MAX.to_le_bytes()].concat()
+    });
+    let list = [2_u32.to_le_bytes().to_vec(), entries.concat()].concat();
+    let releases = bench.at("app/releases");
+    let flags = rustix::fs::XattrFlags::empty();
+    if let Err(e) = rustix::fs::setxattr(&releases, "system.posix_acl_default", &list, flags) {
+        return lab::skip(&format!("no default ACL can be set here: {e}"));
+    }
+    let run = Head { mode: 0o755, size: 1, ..Head::new(b'0', "run") };
+    let tar = Tar::new().file("plain", "x").put(&run, b"x").file("again", "x").end();
+    bench.accepted("a.tar", &tar);
+    let mode = |path: &str| fs::metadata(bench.stage().join(path)).unwrap().mode() & 0o7777;
+    assert_eq!(["plain", "run", "again"].map(mode), [0o644, 0o755, 0o644]);
+}
