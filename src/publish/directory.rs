@@ -38,7 +38,7 @@ pub(super) fn copied(
                     .on("write", named)?;
             }
             Kind::File { size, executable } => {
-                let source = Source::open(&from)?;
+                let source = Source::listed(&from)?;
                 let copy = |at: &Path| copy(&source.file, at, *executable);
                 made(placed.path(), entry.path(), copy).on("write", named)?;
                 source.must_be_the_same()?;
@@ -122,6 +122,20 @@ mod tests {
         for below in ["a/b/c", "e"] {
             assert_eq!(write(&gone, below).unwrap_err().kind(), io::ErrorKind::NotFound);
             assert!(!gone.exists());
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_any_more_is_neither_followed_nor_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("file"), "x").unwrap();
+        symlink("file", at("link")).unwrap();
+        nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        Source::listed(&at("file")).unwrap();
+        for name in ["link", "pipe"] {
+            let error = Source::listed(&at(name)).map(drop).unwrap_err();
+            assert_eq!(error.cause, "it changed while it was read", "{name}");
         }
     }
 }

@@ -162,15 +162,28 @@ impl Input {
 impl Source {
     /// Opens a regular file, without waiting for whatever else lies there.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let file = file.on("read", path)?;
-        let looked = file.metadata().on("read", path)?;
-        match looked.is_file() {
-            true => Ok(Self { path: path.to_owned(), file, looked }),
-            false => Err(unpackable(path, "it is neither a directory nor a regular file")
-                .hint("name a directory, or an archive or file")),
-        }
+        Self::opened(path, 0).on("read", path)?.ok_or_else(|| {
+            unpackable(path, "it is neither a directory nor a regular file")
+                .hint("name a directory, or an archive or file")
+        })
+    }
+
+    /// Opens a file that was listed; what is there in its place by now is neither followed nor waited
+    /// for.
+    pub(super) fn listed(path: &Path) -> Result<Self> {
+        let opened = match Self::opened(path, nix::libc::O_NOFOLLOW) {
+            Err(e) if e.raw_os_error() == Some(nix::libc::ELOOP) => None,
+            opened => opened.on("read", path)?,
+        };
+        opened.ok_or_else(|| directory::changed(path))
+    }
+
+    /// `None` if it is no regular file.
+    fn opened(path: &Path, more: i32) -> io::Result<Option<Self>> {
+        let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY | more;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let looked = file.metadata()?;
+        Ok(looked.is_file().then(|| Self { path: path.to_owned(), file, looked }))
     }
 
     /// Nobody wrote it since it was opened.
