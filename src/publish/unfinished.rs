@@ -127,14 +127,24 @@ impl UnfinishedDirectory {
 impl Leftover {
     /// Gives it a name that nothing has.
     fn becomes(self, path: &Path) -> io::Result<()> {
-        match renameat_with(CWD, self.path(), CWD, path, RenameFlags::NOREPLACE) {
-            // File systems that cannot refuse a taken name: nobody else makes this one meanwhile.
-            Err(Errno::INVAL | Errno::NOSYS) if !path.exists() => fs::rename(self.path(), path)?,
-            Err(Errno::INVAL | Errno::NOSYS) => return Err(io::ErrorKind::AlreadyExists.into()),
-            renamed => renamed?,
-        }
+        rename_to_new(self.path(), path)?;
         self.keep();
         Ok(())
+    }
+}
+
+/// Gives what is there a name that nothing has.
+///
+/// # Errors
+/// `AlreadyExists` where something has the name.
+pub(super) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // File systems that cannot refuse a taken name: nobody else makes this one meanwhile.
+        Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(to).is_err() => {
+            fs::rename(from, to)
+        }
+        Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::AlreadyExists.into()),
+        renamed => Ok(renamed?),
     }
 }
 

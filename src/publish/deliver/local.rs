@@ -4,7 +4,7 @@ use super::{Outcome, Parcel};
 use crate::{
     bounded,
     error::{Error, Exit, Result, quoted},
-    publish::unfinished::UnfinishedDirectory,
+    publish::unfinished::{UnfinishedDirectory, rename_to_new},
 };
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -42,10 +42,7 @@ fn write(parcel: &Parcel<'_>, directory: &Path, at: &Path) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o644))?;
     file.sync_all()?;
     crate::checkpoint::reach("publish-delivering");
-    if fs::symlink_metadata(at).is_ok() {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    fs::rename(whole, at)?;
+    rename_to_new(&whole, at)?;
     drop(aside);
     File::open(directory)?.sync_all()
 }
@@ -57,4 +54,23 @@ fn compared(parcel: &Parcel<'_>, directory: &Path, at: &Path) -> Result<Outcome>
             .hint("move it away, and publish it again"));
     };
     parcel.compared(&quoted(directory), &found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two that deliver at once: the second finds the name taken when its own file is whole.
+    #[test]
+    fn a_name_that_is_taken_meanwhile_is_not_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let (whole, at) = (dir.path().join("torrent"), dir.path().join("a.torrent"));
+        fs::write(&whole, "second").unwrap();
+        fs::write(&at, "first").unwrap();
+        let taken = rename_to_new(&whole, &at).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&at).unwrap(), "first");
+        rename_to_new(&whole, &dir.path().join("b.torrent")).unwrap();
+        assert!(!whole.exists());
+    }
 }
