@@ -16,7 +16,8 @@ use crate::{
 use metainfo::{InfoHash, Metainfo, amend, bencode::Item};
 use std::{
     ffi::OsStr,
-    fs,
+    fs::{self, File, Permissions},
+    io::{self, Write},
     os::unix::{
         ffi::OsStrExt,
         fs::{MetadataExt, PermissionsExt},
@@ -129,18 +130,17 @@ impl Client {
         }
         // Under a name that it has not loaded before: it would pass over one that it has.
         let file = seed.directory.join(format!(".seedship.{}", seed.torrent.info_hash()));
-        fs::write(&file, resumed).on("write", &file)?;
-        // For the rtorrent of another user.
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).on("write", &file)?;
-        let path = Value::Base64(file.as_os_str().as_bytes().to_vec());
-        let call = Request::new("load.normal").arg("").arg(path).arg(directory);
-        let told = self.ask(&call).map_err(|e| e.asking("load.normal"));
-        let loaded = told.and_then(|_| self.await_known(seed)).and_then(|()| {
+        let loaded = written(&file, &resumed).on("write", &file).and_then(|()| {
+            let path = Value::Base64(file.as_os_str().as_bytes().to_vec());
+            let call = Request::new("load.normal").arg("").arg(path).arg(directory);
+            self.ask(&call).map_err(|e| e.asking("load.normal"))?;
+            self.await_known(seed)?;
             let hash = seed.torrent.info_hash();
             // Else it would go with its file.
             let untie = Request::new("d.tied_to_file.set").arg(hash.to_string()).arg("");
             known(self.ask(&untie), hash, "d.tied_to_file.set").map(drop)
         });
+        // Whatever came of it, a full disk too.
         let _ = fs::remove_file(&file);
         loaded
     }
@@ -252,6 +252,19 @@ fn paths<'a>(seed: &'a Seed<'_>) -> impl Iterator<Item = PathBuf> + 'a {
     })
 }
 
+/// A new file that the rtorrent of another user can read, in place of what an earlier run left; where
+/// others may write the directory, no link of theirs is followed.
+fn written(at: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Err(e) = fs::remove_file(at)
+        && e.kind() != io::ErrorKind::NotFound
+    {
+        return Err(e);
+    }
+    let mut file = File::create_new(at)?;
+    file.write_all(bytes)?;
+    file.set_permissions(Permissions::from_mode(0o644))
+}
+
 /// A path between the quotes of rtorrent's language.
 fn in_quotes(path: &Path) -> Result<String> {
     let plain = path.to_str().filter(|text| !text.contains(char::is_control)).ok_or_else(|| {
@@ -265,4 +278,24 @@ fn in_quotes(path: &Path) -> Result<String> {
 fn not_seeded(seed: &Seed<'_>, cause: impl std::fmt::Display) -> Error {
     let thing = format!("`{}` by rtorrent", escaped(seed.torrent.name()));
     Error::new(Exit::Again, "seed", thing, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_for_rtorrent_follows_no_link_of_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("precious"), "kept").unwrap();
+        std::os::unix::fs::symlink("precious", at("file")).unwrap();
+        for bytes in ["first", "second"] {
+            written(&at("file"), bytes.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(at("file")).unwrap(), bytes);
+            assert_eq!(fs::read_to_string(at("precious")).unwrap(), "kept");
+        }
+        let mode = fs::symlink_metadata(at("file")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
+    }
 }
