@@ -12,6 +12,7 @@ use super::{fault::Stopped, files::Files};
 use crate::error::{Error, Result};
 use lanes::Sha1s;
 use metainfo::{BLOCK, Metainfo};
+use nix::sys::resource::{Resource, getrlimit};
 use std::{
     num::NonZero,
     ops::ControlFlow,
@@ -26,8 +27,7 @@ use std::{
 /// multiple of a block of BitTorrent v2.
 const PART: usize = 32 << 10;
 
-/// More threads than this would only wait for memory; and each lane of each has files open, of which a
-/// process may have a thousand.
+/// More threads than this would only wait for memory.
 const THREADS: usize = 16;
 
 /// What came of a piece.
@@ -61,9 +61,11 @@ pub(super) fn hash<T: Send>(
     tell: &mut dyn FnMut(Vec<(usize, T)>) -> ControlFlow<()>,
 ) -> Result<()> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS);
+    let places = places();
     // Few pieces are shared out among all processors, even if lanes stay empty.
-    let size = work.pieces.len().div_ceil(processors).clamp(1, lanes::width());
-    let threads = processors.min(work.pieces.len().div_ceil(size)).max(1);
+    let share = work.pieces.len().div_ceil(processors);
+    let size = share.min(lanes::width()).min(places).max(1);
+    let threads = processors.min(work.pieces.len().div_ceil(size)).min(places / size).max(1);
     let next = AtomicUsize::new(0);
     let (done, all) = channel();
     thread::scope(|scope| {
@@ -84,6 +86,13 @@ pub(super) fn hash<T: Send>(
         let _ = all.into_iter().try_for_each(tell);
         Ok(())
     })
+}
+
+/// How many pieces can be read at once. Each has a file open and its directory: that is half of what
+/// this process may have, of which few systems give less than a thousand.
+fn places() -> usize {
+    let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+    usize::try_from(files / 4).unwrap_or(usize::MAX)
 }
 
 /// One thread's part.

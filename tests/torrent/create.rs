@@ -325,3 +325,19 @@ fn rtorrent_finds_every_piece_of_what_we_make(lab: &Lab, flavour: Flavour) {
         assert_eq!(verdict["verdict"], "good", "{verdict:#}");
     }
 }
+
+/// As many pieces are read side by side as there are files to be had; each directory is open too.
+#[test]
+fn few_open_files_are_enough() {
+    let desk = Desk::new();
+    for n in 0..200 {
+        desk.write(&format!("site-1.0/{n}/page"), noise(20_000, n));
+    }
+    for args in ["torrent create site-1.0", "torrent verify site-1.0.torrent site-1.0"] {
+        let line = format!("ulimit -n 24 && exec {SEEDSHIP} {args}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).current_dir(desk.path("."));
+        let run = Run::of(command.output().unwrap());
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+}
