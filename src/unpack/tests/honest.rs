@@ -364,7 +364,7 @@ fn a_default_acl_takes_no_bits() {
     let releases = bench.at("app/releases");
     let flags = rustix::fs::XattrFlags::empty();
     if let Err(e) = rustix::fs::setxattr(&releases, "system.posix_acl_default", &list, flags) {
-        return lab::skip(&format!("no default ACL can be set here: {e}"));
+        return lab::skip(format!("no default ACL can be set here: {e}"));
     }
     let run = Head { mode: 0o755, size: 1, ..Head::new(b'0', "run") };
     let tar = Tar::new().file("plain", "x").put(&run, b"x").file("again", "x").end();
