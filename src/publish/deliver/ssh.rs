@@ -168,7 +168,7 @@ fn line(parcel: &Parcel<'_>, to: &There, mark: &str) -> String {
         true => to.directory.clone(),
         false => format!("./{}", to.directory),
     };
-    let (directory, name, length) = (typed(directory), typed(&parcel.name), parcel.bytes.len());
+    let (directory, name, length) = (word(&directory), word(&parcel.name), parcel.bytes.len());
     let script = format!(
         "umask 022; cd -- {directory} || exit {NO_DIRECTORY}; n={name}; t=.{mark}; \
          if [ -e \"$n\" ] || [ -L \"$n\" ]; then echo {mark} there; cat -- \"$n\"; exit; fi; \
@@ -177,7 +177,13 @@ fn line(parcel: &Parcel<'_>, to: &There, mark: &str) -> String {
          {{ sync -- \"$t/w\" 2> /dev/null || sync; }} && mv -- \"$t/w\" \"$n\" || \
          exit {NOT_WRITTEN}; sync -- . 2> /dev/null; echo {mark} taken"
     );
-    format!("exec sh -c {}", typed(script))
+    format!("exec sh -c {}", word(&script))
+}
+
+/// A text as one word of any shell. A quote stands between double quotes: a backslash before it says
+/// in fish(1) that the word goes on.
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r#"'"'"'"#))
 }
 
 /// What no login shell says by chance, and nothing else is called.
@@ -207,4 +213,24 @@ fn read_all(from: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<Ve
         let _ = tell.send(bytes);
     });
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a login shell gives to `sh`, and that to a program, is what was meant.
+    #[test]
+    fn a_word_is_one_in_every_login_shell() {
+        for shell in ["sh", "dash", "bash", "zsh", "fish", "tcsh"] {
+            for text in ["plain", "a b", "it's", "'", "''\"'", "$(x) `y` ~ * # ; &", "a\\b"] {
+                let line = format!("exec sh -c {}", word(&format!("printf %s {}", word(text))));
+                let Ok(ran) = Command::new(shell).args(["-c", &line]).output() else {
+                    lab::skip(format!("there is no {shell} here"));
+                    break;
+                };
+                assert_eq!(String::from_utf8_lossy(&ran.stdout), text, "{shell}: {ran:?}");
+            }
+        }
+    }
 }
