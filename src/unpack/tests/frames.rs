@@ -72,8 +72,14 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         let all = decoded(&bytes, 1 << 20, STREAM, MEMORY);
-        prop_assert_eq!(&decoded(&bytes, window, HANDS[which], MEMORY), &all);
-        prop_assert_eq!(&decoded(&bytes, window, Hands::of_machine(), MEMORY), &all);
+        for hands in [HANDS[which], Hands::of_machine()] {
+            let some = decoded(&bytes, window, hands, MEMORY);
+            prop_assert_eq!(&some.1, &all.1);
+            // What libzstd gives of a damaged frame before it says so is up to how its bytes come in.
+            let begins = some.0.starts_with(&all.0) || all.0.starts_with(&some.0);
+            let same = if all.1.is_some() { begins } else { some.0 == all.0 };
+            prop_assert!(same, "{:?} and not {:?}", some.0, all.0);
+        }
     }
 }
 
