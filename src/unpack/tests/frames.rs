@@ -74,8 +74,12 @@ proptest! {
         let all = decoded(&bytes, 1 << 20, STREAM, MEMORY);
         for hands in [HANDS[which], Hands::of_machine()] {
             let some = decoded(&bytes, window, hands, MEMORY);
-            prop_assert_eq!(&some.1, &all.1);
-            // What libzstd gives of a damaged frame before it says so is up to how its bytes come in.
+            // What libzstd calls the damage of a frame, and what it gives of it before, is up to how its
+            // bytes come in.
+            let told = |of: &Option<String>| {
+                of.as_ref().map(|told| told.split_once(" zstd: ").map_or(&**told, |(told, _)| told).to_owned())
+            };
+            prop_assert_eq!(told(&some.1), told(&all.1));
             let begins = some.0.starts_with(&all.0) || all.0.starts_with(&some.0);
             let same = if all.1.is_some() { begins } else { some.0 == all.0 };
             prop_assert!(same, "{:?} and not {:?}", some.0, all.0);

@@ -5,10 +5,7 @@
 //! Most frames lie in one window of the payload and are handed out as they lie there; one that lies in
 //! two is copied.
 
-use super::{
-    super::crew::Crew,
-    header::{HEADER_MAX, window},
-};
+use super::{super::crew::Crew, header::window};
 use crate::{
     unpack::{crew::deserted_io, queue::Queue, source::Source},
     verify::{Buffer, Pool, Slice},
@@ -126,10 +123,8 @@ impl<'a> Frames<'a> {
                 });
             }
             let before = copied.len();
-            // What begins at the very end of a window is known when its header is.
-            let most = if (1..HEADER_MAX).contains(&before) { HEADER_MAX } else { self.longest() };
-            let now = here.len().min(most - before);
-            if now == 0 || !self.may_be_whole(if before == 0 { here } else { &copied }) {
+            let now = here.len().min(self.longest() - before);
+            if now == 0 || (before == 0 && !self.may_be_whole(here)) {
                 return Ok(Found::Other(copied));
             }
             copied.extend_from_slice(&here[..now]);
@@ -182,7 +177,7 @@ impl<'a> Frames<'a> {
 
     /// Whether these bytes, which may be cut short, may begin such a frame.
     fn may_be_whole(&self, bytes: &[u8]) -> bool {
-        bytes.len() < HEADER_MAX || self.content(bytes).is_some()
+        bytes.len() < super::header::HEADER_MAX || self.content(bytes).is_some()
     }
 
     fn content(&self, bytes: &[u8]) -> Option<usize> {
@@ -207,26 +202,5 @@ pub(in crate::unpack) fn decode(frames: &Queue<Frame>) {
         };
         // Nobody waits for it if something else was refused before.
         let _ = to.send(decoded);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::unpack::{crew::Hands, plan::Mode, tree::Modes};
-
-    /// Of what begins at the very end of a window no more is copied than its header, if it is no frame
-    /// to be decoded whole.
-    #[test]
-    fn what_is_no_whole_frame_is_not_copied() {
-        // A stream does not say its size.
-        let small = ::zstd::encode_all(&b"x"[..], 1).unwrap();
-        let bytes = small.repeat(500);
-        let crew = Crew::new(Hands::of_machine(), Modes::new(Mode::Public, 0));
-        let mut source = io::BufReader::with_capacity(13, &bytes[..]);
-        match Frames::new(&crew, 64 << 20).find(&mut source).unwrap() {
-            Found::Other(ahead) => assert_eq!(ahead.len(), HEADER_MAX),
-            Found::Whole(..) => panic!("it does not say its size"),
-        }
     }
 }
