@@ -165,7 +165,9 @@ struct EndIfPanicking<'c>(&'c Crew);
 impl Drop for EndIfPanicking<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            drop(End(self.0));
+            self.0.jobs.abandon();
+            self.0.frames.abandon();
+            self.0.done.close();
         }
     }
 }

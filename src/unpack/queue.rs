@@ -81,6 +81,14 @@ impl<T> Queue<T> {
         self.pop(self.state())
     }
 
+    /// Ends it, and drops what it holds: whoever was to take that is gone.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let held = std::mem::take(&mut self.state().waiting);
+        // Not under the lock: what is dropped may wake others.
+        drop(held);
+    }
+
     /// Ends it: nothing is added any more.
     pub(super) fn close(&self) {
         self.state().closed = true;
@@ -102,6 +110,16 @@ mod tests {
         assert_eq!(queue.add(3), Err(3));
         assert_eq!([queue.take(), queue.try_take(), queue.take()], [Some(1), Some(2), None]);
         assert_eq!(queue.try_take(), None);
+    }
+
+    #[test]
+    fn what_an_abandoned_one_holds_is_dropped() {
+        let (held, hears) = mpsc::channel::<()>();
+        let queue = Queue::new(1);
+        queue.add(held).unwrap();
+        queue.abandon();
+        assert!(queue.take().is_none());
+        assert_eq!(hears.recv(), Err(mpsc::RecvError));
     }
 
     #[test]

@@ -162,6 +162,8 @@ fn who_signed_decides_whether_a_torrent_is_kept() {
     let (already, same, told) = publish(&["--fact", "git=b"]);
     assert!(already && same == signed && told["facts"] == "git=a");
     assert!(told["notes"].to_string().contains("signed once"), "what was given is not signed");
+    let (already, same, _) = publish(&["--unsigned"]);
+    assert!(already && same == signed, "a signature is not taken away");
     let (already, anew, _) = publish(&["--published", "2024-05-02T12:00:00Z"]);
     assert!(!already && anew != signed);
     let (already, others, _) = publish(&["--key", "other.key"]);
