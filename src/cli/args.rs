@@ -22,6 +22,18 @@ const EVERYWHERE: &str = "Options of every command";
 #[derive(Parser, Debug)]
 #[command(name = "seedship", version, max_term_width = 80, arg_required_else_help = true)]
 pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) everywhere: Everywhere,
+    /// Root's child works for this owner of roots. No argument of a person's: see [`Args::take`].
+    #[arg(skip)]
+    pub(super) as_owner: Option<u32>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Arguments, Debug)]
+pub(super) struct Everywhere {
     /// The configuration [default: $SEEDSHIP_CONFIG, else /etc/seedship/config.toml]
     ///
     /// Further files are read from `config.d` beside it.
@@ -30,11 +42,21 @@ pub(super) struct Args {
     /// Print one JSON object instead of text, errors included
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
-    /// Root's child works for this owner of roots. No argument of a person's: see [`Args::take`].
-    #[arg(skip)]
-    pub(super) as_owner: Option<u32>,
+}
+
+/// The event alone. rtorrent starts it for every download, and to describe all the other commands
+/// first costs as much as the rest of an event that has nothing to do.
+#[derive(Parser)]
+struct Event {
+    #[command(flatten)]
+    everywhere: Everywhere,
     #[command(subcommand)]
-    pub(super) command: Command,
+    finished: Only,
+}
+
+#[derive(Subcommand)]
+enum Only {
+    Finished(Finished),
 }
 
 impl Args {
@@ -44,6 +66,12 @@ impl Args {
     /// Whatever is no command: a mistake, or help that was asked for.
     pub(super) fn take(typed: &[OsString]) -> Result<Self, clap::Error> {
         let (as_owner, typed) = without_owner(typed);
+        if typed.iter().any(|word| word == "finished")
+            && let Ok(event) = Event::try_parse_from(&typed)
+        {
+            let Event { everywhere, finished: Only::Finished(finished) } = event;
+            return Ok(Self { everywhere, as_owner, command: Command::Finished(finished) });
+        }
         // All that help tells is put together only where it is asked for, or something is wrong.
         let matches = Self::command().try_get_matches_from(&typed);
         let matches = matches.or_else(|_| super::guide::command().try_get_matches_from(&typed))?;

@@ -57,7 +57,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
     // Root's children of one event may fail each for itself: root says what it came to.
     let child = args.as_owner.is_some() && matches!(args.command, Command::Finished(_));
-    let output = Output::new(args.json).passed_on(child);
+    let output = Output::new(args.everywhere.json).passed_on(child);
     let code = match dispatch(&args, &typed, &output) {
         Ok(code) => code,
         Err(error) => output.fail(&error),
@@ -155,7 +155,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
 fn config_path(args: &Args) -> PathBuf {
     // Empty is unset, as a unit file or a script may leave it.
     let environment = std::env::var_os("SEEDSHIP_CONFIG").filter(|path| !path.is_empty());
-    let named = args.config.clone().or_else(|| environment.map(Into::into));
+    let named = args.everywhere.config.clone().or_else(|| environment.map(Into::into));
     named.unwrap_or_else(|| CONFIG.into())
 }
 

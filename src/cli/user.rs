@@ -134,7 +134,7 @@ pub(super) fn divide(config: Config, args: &Args, typed: &[OsString]) -> Result<
         }
         _ => match &args.command {
             Command::Finished(_) => Ok(Work::Done(one_of(&owners, typed))),
-            _ => Ok(Work::Done(all_of(&owners, args.json, typed))),
+            _ => Ok(Work::Done(all_of(&owners, args.everywhere.json, typed))),
         },
     }
 }
