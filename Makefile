@@ -3,7 +3,7 @@
 SHELL    := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants lint experiment bench fuzz clean install
+.PHONY: help demo test test-packages mutants lint experiment bench fuzz clean install
 FEATURES := --workspace --features seedship/checkpoints
 FUZZ_SECONDS ?= 60
 
@@ -12,6 +12,7 @@ help:
 	@echo 'make test              every test, with real programs. Further: SEEDSHIP_SCHEDULES=5000 (into'
 	@echo '                       interleavings), SEEDSHIP_KILLS=100 and SEEDSHIP_FAULTS=100 of each'
 	@echo '                       command (0: at every call), SEEDSHIP_SEED=1 (others)'
+	@echo 'make test-packages     the package, its units, Puppet, Apache: on a booted Debian, as root'
 	@echo 'make mutants           take each promise out of the source: some test must fail (10 min)'
 	@echo 'make lint              format, clippy, dependencies'
 	@echo 'make experiment        what requests see of a switch: unlink + symlink, BusyBox, ours'
@@ -37,8 +38,16 @@ test: install
 	@nextest=$$(scripts/tool cargo-nextest); \
 	export SEEDSHIP_SKIPPED=$$PWD/.lab/skipped; : > "$$SEEDSHIP_SKIPPED"; \
 	trap 'sort "$$SEEDSHIP_SKIPPED"' EXIT; \
-	"$$nextest" nextest run $(FEATURES); \
+	"$$nextest" nextest run $(FEATURES) -E 'not binary(packages)'; \
 	cargo test --quiet --doc $(FEATURES)
+
+# As root, on Debians that are booted for it: the package, units, Puppet, web servers under load.
+test-packages: install
+	@scripts/booted-root
+	@nextest=$$(scripts/tool cargo-nextest); \
+	export SEEDSHIP_SKIPPED=$$PWD/.lab/skipped; : > "$$SEEDSHIP_SKIPPED"; \
+	trap 'sort "$$SEEDSHIP_SKIPPED"' EXIT; \
+	"$$nextest" nextest run $(FEATURES) -E 'binary(packages)'
 
 # In copies of the sources, one mutant at a time; MUTANT='trial|hold' runs those of such names alone.
 mutants: install

@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+pub mod booted;
 mod error;
 pub mod fleet;
 mod flavour;
@@ -49,6 +50,7 @@ pub mod torrent;
 pub mod tracker;
 pub mod wrk;
 
+pub use booted::Booted;
 pub use error::{Error, Result};
 pub use flavour::Flavour;
 pub use fleet::Fleet;

@@ -1,0 +1,22 @@
+//! The booted Debian itself, which all the others stand on.
+
+use lab::{Booted, Lab};
+
+#[test]
+fn a_system_boots_keeps_what_was_written_and_has_no_network() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let Some(mut system) = Booted::boot(&lab) else { return };
+    assert_eq!(system.shell("ps -o comm= -p 1").unwrap().trim(), "systemd");
+    assert_eq!(system.shell("ls /sys/class/net").unwrap().trim(), "lo");
+    assert_eq!(system.shell_as("www-data", "id -un").unwrap().trim(), "www-data");
+    system.shell("echo kept > /var/kept && test ! -e /run/lost && touch /run/lost").unwrap();
+    system.reboot().unwrap();
+    assert_eq!(system.shell("cat /var/kept; ls /run").unwrap().lines().next(), Some("kept"));
+    system.shell("test ! -e /run/lost && touch /run/lost").unwrap();
+    system.crash().unwrap();
+    system.shell("grep kept /var/kept && test ! -e /run/lost").unwrap();
+    assert!(system.shell("false").is_err());
+}
