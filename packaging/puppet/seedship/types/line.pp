@@ -1,0 +1,2 @@
+# @summary One line of text
+type Seedship::Line = Pattern[/\A[^[:cntrl:]]*\z/]
