@@ -40,6 +40,7 @@ mod order;
 mod pack;
 mod privileges;
 mod publish;
+mod puppet;
 mod rc;
 mod reader;
 mod rtorrent;

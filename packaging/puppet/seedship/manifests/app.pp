@@ -72,7 +72,9 @@
 #
 # @param owner
 #   The root's owner, who deploys. Another one than rtorrent's user: rtorrent cannot write the root, and
-#   releases are landed by the sweep.
+#   the sweep lands releases, up to ten minutes later. This owner must be in rtorrent's group, and
+#   `session_mode` of `seedship::rtorrent` be 0750: else the sweep, as this owner, cannot read what is
+#   there (exit code 69).
 #
 # @param group
 #   The root's group. Left out: that of rtorrent's user; of another owner, the group of its name.

@@ -30,6 +30,10 @@
 # @param session
 #   Its session directory.
 #
+# @param session_mode
+#   Its mode. 0750 where roots have owners of their own, who must be in rtorrent's group: the sweep reads
+#   session and downloads as the owner of each root.
+#
 # @param download
 #   Where downloads go.
 #
@@ -87,6 +91,7 @@ class seedship::rtorrent (
   Array[Seedship::Network,1] $rack_nets,
   Seedship::Space            $min_free,
   Seedship::PlainPath        $incoming,
+  Seedship::FileMode         $session_mode,
   Array[Seedship::Line]      $lines,
   Seedship::PlainPath        $base            = "/var/lib/${seedship::user}",
   Seedship::PlainPath        $run             = "/run/${seedship::user}",
@@ -123,7 +128,7 @@ class seedship::rtorrent (
     ;
     [$base, $download, $watch]: ;
     $session:
-      mode => '0700',
+      mode => $session_mode,
     ;
     $incoming:
       owner => $seedship::config_owner,

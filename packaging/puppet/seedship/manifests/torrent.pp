@@ -1,9 +1,10 @@
 # @summary A .torrent in rtorrent's watch directory: its release goes live
 #
-# Puppet writes a file under another name in the same directory, renames it, and only then gives it its
-# owner. rtorrent, told of every one of these names at once, would load the first, or try to read the
-# second before it may. So the file is made in `incoming` of `seedship::rtorrent`, and then linked into
-# `watch`: it appears there in one step, whole, with its owner and mode.
+# Puppet writes a file under another name in the same directory (`x.torrent20261121-6275-jmke0h`), renames
+# it, and only then gives it its owner. rtorrent is told of the new name at once; if it tries before it may
+# read the file, both 0.9.8 and 0.16 remember that and never try again: the release is lost without a word.
+# So the file is made in `incoming` of `seedship::rtorrent`, and then linked into `watch`: it appears there
+# in one step, whole, with its owner and mode.
 #
 # What a name has delivered stays: another content under it is an error. A release is published once; a
 # new one has a new version, hence a new name.
