@@ -78,7 +78,7 @@ impl<'l> Site<'l> {
         if !is_there("puppet") {
             return None;
         }
-        for folder in ["etc", "run", "var", "www", "modules"] {
+        for folder in ["etc", "run", "var", "www", "modules", "public"] {
             lab.folder(folder).unwrap();
         }
         let link = lab.path().join("modules/seedship");
@@ -99,8 +99,13 @@ impl<'l> Site<'l> {
     fn puppet(&self, args: &[&str]) -> Run {
         let mut puppet = self.lab.command("puppet");
         puppet.args(args).arg("--color=false").env("HOME", self.lab.path());
-        for (option, place) in [("confdir", "conf"), ("vardir", "state"), ("modulepath", "modules")]
-        {
+        let places = [
+            ("confdir", "conf"),
+            ("vardir", "state"),
+            ("publicdir", "public"),
+            ("modulepath", "modules"),
+        ];
+        for (option, place) in places {
             puppet.arg(format!("--{option}")).arg(self.at(place));
         }
         Run::of(puppet.output().unwrap())
