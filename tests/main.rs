@@ -40,7 +40,6 @@ mod order;
 mod pack;
 mod privileges;
 mod publish;
-mod puppet;
 mod rc;
 mod reader;
 mod rtorrent;

@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::error::{During, Error, Result};
-use crate::lab::{Lab, as_root, await_until, skip, workspace};
+use crate::lab::{Lab, MARK, as_root, await_until, skip, workspace};
 use crate::mounts::Mount;
 use crate::owned::Owned;
 use crate::site::run;
@@ -22,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A running Debian. Dropping it is cutting its power.
 #[derive(Debug)]
 pub struct Booted {
+    /// Present while `init` is its.
     machine: Option<Owned>,
     /// The system's first process, as this computer numbers it.
     init: u32,
@@ -58,8 +62,7 @@ impl Booted {
             work.display()
         );
         let overlay = Mount::new(&["-t", "overlay", "overlay", "-o", &options], &root)?;
-        let mut booted =
-            Self { machine: None, init: 0, root, _overlay: overlay, lab: lab.clone() };
+        let mut booted = Self { machine: None, init: 0, root, _overlay: overlay, lab: lab.clone() };
         booted.start()?;
         Ok(booted)
     }
@@ -76,14 +79,24 @@ impl Booted {
     /// Cuts its power: every process of it is gone at once. What was written to files stays, as the
     /// kernel is this computer's.
     pub fn crash(&mut self) -> Result<()> {
-        self.machine = None;
+        self.cut();
         self.start()
+    }
+
+    /// With its first process, all the others are gone.
+    fn cut(&mut self) {
+        if let Some(mut machine) = self.machine.take() {
+            let _ = kill(Pid::from_raw(self.init.cast_signed()), Signal::SIGKILL);
+            let _ = machine.await_end(PATIENCE);
+        }
     }
 
     fn start(&mut self) -> Result<()> {
         let mut nspawn = Command::new("systemd-nspawn");
         nspawn.args(["-q", "-b", "--register=no", "--keep-unit", "--private-network"]);
         nspawn.args(["--console=pipe", "--link-journal=no", "--resolv-conf=off"]);
+        // Its first process outlives nspawn: the lab's reaper knows it by its mark.
+        nspawn.arg(format!("--setenv={MARK}={}", self.lab.path().display()));
         nspawn.arg("-D").arg(&self.root);
         let mut machine = Owned::spawn(&self.lab, &self.lab.fresh("boot"), &mut nspawn)?;
         let parent = machine.pid();
@@ -91,7 +104,7 @@ impl Booted {
             if let Some(status) = machine.ended()? {
                 return Err(Error::new(format!("it did not boot ({status}): {}", machine.tail())));
             }
-            child_of(parent)
+            init_of(parent)
         })?;
         self.machine = Some(machine);
         await_until("a system that has booted", PATIENCE, || {
@@ -115,7 +128,18 @@ impl Booted {
     /// A program in it, run by root with a clean environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["-t", &self.init.to_string(), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]);
+        command.args([
+            "-t",
+            &self.init.to_string(),
+            "-m",
+            "-u",
+            "-i",
+            "-n",
+            "-p",
+            "-C",
+            "-r",
+            "-w",
+        ]);
         command.args(["env", "-i", "LANG=C.UTF-8", "HOME=/root"]);
         command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.arg(program);
@@ -166,6 +190,12 @@ impl Booted {
     }
 }
 
+impl Drop for Booted {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
 /// The system to boot, or why there is none.
 fn base() -> std::result::Result<PathBuf, String> {
     let folder = workspace().join(".lab/booted");
@@ -181,9 +211,16 @@ fn base() -> std::result::Result<PathBuf, String> {
     Ok(folder.join("root"))
 }
 
-/// The only child of a process, once it is there.
-fn child_of(parent: u32) -> Result<Option<u32>> {
+/// The child that is the first process of a system of its own, once it is there. Before it, nspawn
+/// has a child that only makes it.
+fn init_of(parent: u32) -> Result<Option<u32>> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
     let children = children.during("look for a child")?;
-    Ok(children.split_whitespace().next().and_then(|pid| pid.parse().ok()))
+    Ok(children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let is = |key: &str, end: &str| {
+            status.lines().any(|line| line.starts_with(key) && line.ends_with(end))
+        };
+        is("Name:", "\tsystemd") && is("NSpid:", "\t1")
+    }))
 }
