@@ -2,3 +2,4 @@
 //! replaces, on a booted Debian (`make test-packages`). Each module says what it promises.
 
 mod system;
+mod web;

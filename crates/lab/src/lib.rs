@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+pub mod apache;
 pub mod booted;
 mod error;
 pub mod fleet;

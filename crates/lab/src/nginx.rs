@@ -46,12 +46,13 @@ pub struct Builder<'l> {
     docroot: &'l Path,
     php: String,
     cache: String,
+    server: Option<String>,
 }
 
 impl<'l> Builder<'l> {
     /// A server of static files, as [`Lab::nginx`] starts it.
     pub fn new(lab: &'l Lab, docroot: &'l Path) -> Self {
-        Self { lab, docroot, php: String::new(), cache: String::new() }
+        Self { lab, docroot, php: String::new(), cache: String::new(), server: None }
     }
 
     /// Has `*.php` run by this php-fpm.
@@ -65,6 +66,14 @@ impl<'l> Builder<'l> {
     pub fn open_file_cache(self, seconds: u32) -> Self {
         let cache = format!("open_file_cache max=1000; open_file_cache_valid {seconds}s;");
         Self { cache, ..self }
+    }
+
+    /// This whole `server` block instead, as it stands in a file of `sites-enabled`; what it listens
+    /// on becomes a port of the loopback, and what it includes is Debian's.
+    #[must_use]
+    pub fn server(self, block: &str) -> Self {
+        let block = block.replace("include fastcgi", "include /etc/nginx/fastcgi");
+        Self { server: Some(block), ..self }
     }
 
     /// Starts it, on another port if the first one was taken meanwhile.
@@ -106,6 +115,19 @@ impl<'l> Builder<'l> {
         let user = if as_root() { "user nobody nogroup;" } else { "" };
         let Self { php, cache, .. } = self;
         let (folder, docroot) = (folder.display(), self.docroot.display());
+        let listen = format!("listen 127.0.0.1:{port};");
+        let server = match &self.server {
+            Some(block) => block.replace("listen 80;", &listen),
+            None => format!(
+                "server {{
+        {listen}
+        root \"{docroot}\";
+        index index.html;
+        log_not_found off;
+        {php}
+    }}"
+            ),
+        };
         format!(
             "{user}
 daemon off;
@@ -125,13 +147,7 @@ http {{
     uwsgi_temp_path \"{folder}/uwsgi\";
     scgi_temp_path \"{folder}/scgi\";
     {cache}
-    server {{
-        listen 127.0.0.1:{port};
-        root \"{docroot}\";
-        index index.html;
-        log_not_found off;
-        {php}
-    }}
+    {server}
 }}
 "
         )
