@@ -128,6 +128,29 @@ fn text(raw: &[u8]) -> Result<&str, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// Names of what trips: dots, slashes, controls, Windows, more than one byte.
+    fn odd() -> impl Strategy<Value = String> {
+        let part = prop_oneof!["[a-z]{1,3}", "[.]{1,3}", "[A-Z:\\\\é\u{85}\u{fffd}\n ]{1,2}"];
+        proptest::collection::vec(part, 1..5).prop_map(|parts| parts.join("/"))
+    }
+
+    proptest! {
+        /// Two crates know these rules, so that a publisher hears at once what all hosts would say.
+        #[test]
+        fn what_is_packed_would_be_taken(path in odd(), target in odd(), up in 0..4_usize) {
+            // The system lists no other names.
+            let listed = path.split('/').all(|part| !matches!(part, "." | ".."));
+            if listed && pack::name::check(&path).is_ok() {
+                prop_assert_eq!(parse(&path, 0), Ok(Some(path.clone())));
+            }
+            let depth = path.matches('/').count();
+            let target = format!("{}{target}", "../".repeat(up));
+            let taken = link_target(target.as_bytes(), depth, &Limits::default());
+            prop_assert_eq!(pack::name::check_target(&target, depth).is_ok(), taken.is_ok());
+        }
+    }
 
     fn parse(raw: &str, strip: u32) -> Result<Option<String>, String> {
         Name::parse(raw.as_bytes(), strip, &Limits::default()).map(|name| name.map(|n| n.0))

@@ -5,7 +5,7 @@
 //! and nothing else: 8 bytes a name, so that a release of a million files stays small. By chance
 //! two of a million names share a hash once in 37 million releases.
 
-use pack::folded;
+use pack::name::folded;
 use std::hash::{BuildHasher, RandomState};
 
 /// Hashes are kept sorted in this many shelves, by their highest bits, so that putting one in

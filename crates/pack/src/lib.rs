@@ -15,7 +15,7 @@ mod error;
 mod excludes;
 mod frame;
 mod header;
-mod name;
+pub mod name;
 mod scan;
 mod seek;
 mod stream;
@@ -25,6 +25,6 @@ mod write;
 pub use error::PackError;
 pub use excludes::{Excludes, IGNORE_FILE};
 pub use frame::Frame;
-pub use name::folded;
+
 pub use tree::{Entry, Kind, Tree};
 pub use write::{Options, Packed, pack};

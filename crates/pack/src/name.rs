@@ -13,7 +13,10 @@ pub(crate) const DEPTH_MAX: usize = 64;
 pub(crate) const PATH_MAX: usize = 1024;
 
 /// Says what is wrong with a path from the root on, whose components were listed by the system.
-pub(crate) fn check(path: &str) -> Result<(), String> {
+///
+/// # Errors
+/// The cause, as the rest of a sentence.
+pub fn check(path: &str) -> Result<(), String> {
     text(path)?;
     if path.contains(char::REPLACEMENT_CHARACTER) {
         return Err("its name holds U+FFFD, which stands for bytes that were lost".into());
@@ -35,7 +38,10 @@ pub(crate) fn check(path: &str) -> Result<(), String> {
 ///
 /// `..` may stand only at the front and at most `depth` times: each such link ends inside of the
 /// tree, and since no entry lies behind a link, a chain of them does too.
-pub(crate) fn check_target(target: &str, depth: usize) -> Result<(), String> {
+///
+/// # Errors
+/// The cause, as the rest of a sentence.
+pub fn check_target(target: &str, depth: usize) -> Result<(), String> {
     text(target).map_err(|cause| format!("it is a link, and of its target: {cause}"))?;
     let fail = |cause: &str| Err(format!("it is a link to `{target}`, {cause}"));
     if target.is_empty() {
