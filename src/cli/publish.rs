@@ -62,6 +62,10 @@ pub(super) fn run(typed: &Publish, config: &Path, output: &Output) -> Result<u8>
         secret: None,
     };
     order.check()?;
+    publish::look(&typed.to)?;
+    if !typed.unsigned {
+        must_be_named(typed, signing::sealed(typed.key.as_deref()))?;
+    }
     if typed.dry_run {
         return Ok(would(&order, &input, client.as_ref(), typed, output));
     }
@@ -216,14 +220,17 @@ fn secret(typed: &Publish, input: &Input) -> Result<crate::signature::Secret> {
     let usual = signing::usual_secret(false).ok();
     let files = [typed.key.as_ref().or(usual.as_ref()), typed.password_file.as_ref()];
     files.into_iter().flatten().try_for_each(|file| input.must_not_reveal(file))?;
-    signing::secret(typed.key.as_deref(), typed.password_file.as_deref()).map_err(|e| {
-        match (e.exit, &typed.key) {
-            (Exit::NotFound, None) => e.hint(
-                "name a key: --key FILE; `seedship keygen` makes one; --unsigned is for servers \
-                 that take anybody's releases",
-            ),
-            _ => e,
-        }
+    signing::secret(typed.key.as_deref(), typed.password_file.as_deref())
+}
+
+/// Without a key that was named, the one that is missing is minisign's own.
+fn must_be_named<T>(typed: &Publish, key: Result<T>) -> Result<T> {
+    key.map_err(|e| match (e.exit, &typed.key) {
+        (Exit::NotFound, None) => e.hint(
+            "name a key: --key FILE; `seedship keygen` makes one; --unsigned is for servers that \
+             take anybody's releases",
+        ),
+        _ => e,
     })
 }
 

@@ -22,7 +22,7 @@ mod screen;
 mod seed;
 mod unfinished;
 
-pub use deliver::{Delivery, Destination, Outcome, Ssh, There, deliver};
+pub use deliver::{Delivery, Destination, Outcome, Ssh, There, deliver, look};
 pub use input::Input;
 pub use name::Name;
 pub use seed::seed;

@@ -37,7 +37,8 @@ pub(crate) fn tree() -> impl Strategy<Value = Items> {
             let whole = path.join("/");
             for end in 1..=path.len() {
                 let (here, is_folder) = (path[..end].join("/"), end < path.len());
-                let first = taken.entry(pack::name::folded(&here)).or_insert((here.clone(), is_folder));
+                let first =
+                    taken.entry(pack::name::folded(&here)).or_insert((here.clone(), is_folder));
                 if *first != (here.clone(), is_folder) || !is_folder && tree.contains_key(&here) {
                     continue 'entries;
                 }

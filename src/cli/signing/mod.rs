@@ -105,6 +105,17 @@ fn release(
 
 /// The key to sign with, opened.
 pub(super) fn secret(key: Option<&Path>, password_file: Option<&Path>) -> Result<Secret> {
+    let (path, sealed) = sealed(key)?;
+    let password = match (sealed.is_encrypted(), password_file) {
+        (false, _) => String::new(),
+        (true, Some(file)) => password::from(file)?,
+        (true, None) => password::given_or_asked(&secret_key(&path))?,
+    };
+    sealed.open(password).map_err(|why| unusable(&path, &why))
+}
+
+/// A secret key as it lies in its file; no password is needed to look at it.
+pub(super) fn sealed(key: Option<&Path>) -> Result<(PathBuf, Sealed)> {
     let path = match key {
         Some(path) => path.to_owned(),
         None => usual_secret(false)?,
@@ -118,12 +129,7 @@ pub(super) fn secret(key: Option<&Path>, password_file: Option<&Path>) -> Result
         Unread::Not(_) | Unread::Larger(_) => unusable(&path, &Unusable::NotAKey),
     })?;
     let sealed = Sealed::read(&bytes).map_err(|why| unusable(&path, &why))?;
-    let password = match (sealed.is_encrypted(), password_file) {
-        (false, _) => String::new(),
-        (true, Some(file)) => password::from(file)?,
-        (true, None) => password::given_or_asked(&secret_key(&path))?,
-    };
-    sealed.open(password).map_err(|why| unusable(&path, &why))
+    Ok((path, sealed))
 }
 
 fn unusable(path: &Path, why: &Unusable) -> Error {

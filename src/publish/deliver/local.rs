@@ -16,13 +16,21 @@ use std::{
 /// No torrent has more bytes.
 const TORRENT_MAX: u64 = 64 << 20;
 
+/// Nothing is made that a mistyped name could mean.
+pub(super) fn must_be_there(directory: &Path) -> Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let (cause, hint) = match directory.exists() {
+        true => ("it is no directory", "name the directory that rtorrent watches"),
+        false => ("there is no such directory", "make it, or name another one"),
+    };
+    Err(Error::new(Exit::NotFound, "deliver to", quoted(directory), cause).hint(hint))
+}
+
 /// Delivers into a directory, which must be there.
 pub(super) fn deliver(parcel: &Parcel<'_>, directory: &Path) -> Result<Outcome> {
-    if !directory.is_dir() {
-        let cause = "there is no such directory";
-        return Err(Error::new(Exit::NotFound, "deliver to", quoted(directory), cause)
-            .hint("make it, or name another one"));
-    }
+    must_be_there(directory)?;
     let at = directory.join(&parcel.name);
     if fs::symlink_metadata(&at).is_ok() {
         return compared(parcel, directory, &at);

@@ -68,6 +68,17 @@ struct Parcel<'a> {
     name: String,
 }
 
+/// Finds a destination that cannot take anything, as far as this host knows it.
+///
+/// # Errors
+/// 66 if a directory of this host is not there, or is none.
+pub fn look(to: &[Destination]) -> Result<()> {
+    to.iter().try_for_each(|destination| match destination {
+        Destination::Here(directory) => local::must_be_there(directory),
+        Destination::There(_) => Ok(()),
+    })
+}
+
 /// Delivers to all of them; `tell` is given each result as it comes.
 ///
 /// # Errors
