@@ -293,6 +293,30 @@ fn another_user_is_told_what_to_type() {
     assert!(host.log().iter().any(|line| line.contains(told)), "{:#?}", host.log());
 }
 
+/// Whoever is in the root's group reads `status` and `history`, whatever the deploying user's own is.
+#[test]
+fn what_seedship_writes_down_is_for_the_group_of_the_root() {
+    if !root_only() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, SHOP);
+    let root = host.root("shop");
+    site::run(Command::new("chgrp").arg(STRANGER.to_string()).arg(&root)).unwrap();
+    let (torrent, payload) = release(&lab, "shop", "1.0");
+    assert_eq!(host.finished(&torrent, &payload).code, 0);
+    host.good(&["hold", "shop"]);
+    let mut own = below(&root.join(".seedship"));
+    // Nobody reads what is set aside.
+    own.retain(|(path, _)| !path.starts_with(root.join(".seedship/reserve")));
+    assert!(own.len() > 8, "{own:#?}");
+    for (path, is) in own {
+        // The bit that would hand a group on is one that a hardened unit may not set.
+        let mode = if is.is_dir() { 0o750 } else { 0o640 };
+        assert_eq!((is.gid(), is.mode() & 0o7777), (STRANGER, mode), "{}", path.display());
+    }
+}
+
 /// Modes as a release must have them, by the kind of entry.
 fn modes(root: &Path, directory: u32, file: u32, program: u32) {
     for place in ["releases", "shared", "releases/1.0"] {

@@ -150,8 +150,23 @@ impl Kernel {
     fn open_for_writing(&self, path: &str, flags: OFlag) -> nix::Result<File> {
         let flags = OFlag::O_CREAT | OFlag::O_NOFOLLOW | flags;
         let opened = self.open_at(path, flags)?;
+        self.give_group(&opened)?;
         fchmod(&opened, FILE_MODE)?;
         Ok(File::from(opened))
+    }
+
+    /// Gives what was made to the group of the root, where this user may. Not by the bit of a directory
+    /// that hands its group on: who forbids a unit to make setuid files (systemd's `RestrictSUIDSGID=`)
+    /// forbids that bit as well, and no deploy would begin.
+    fn give_group(&self, made: &OwnedFd) -> nix::Result<()> {
+        let group = fstat(&self.root)?.st_gid;
+        if fstat(made)?.st_gid == group {
+            return Ok(());
+        }
+        match fchown(made, None, Some(Gid::from_raw(group))) {
+            Ok(()) | Err(Errno::EPERM) => Ok(()),
+            Err(e) => Err(e),
+        }
     }
 
     /// The lock's descriptor is still the file that others will open: the directory may have been
@@ -265,13 +280,7 @@ impl Disk for Kernel {
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
         let made = self.open_at(path, flags).on("open", self.full(path))?;
-        // The group of the root, where this user may give it; the mode after it, for a change of
-        // group clears the bit that hands the group on.
-        let group = fstat(&self.root).on("look at", &self.place)?.st_gid;
-        match fchown(&made, None, Some(Gid::from_raw(group))) {
-            Ok(()) | Err(Errno::EPERM) => {}
-            Err(e) => return Err(Error::io("set the group of", self.full(path), &e.into())),
-        }
+        self.give_group(&made).on("set the group of", self.full(path))?;
         fchmod(&made, mode).on("set the mode of", self.full(path))?;
         Ok(true)
     }

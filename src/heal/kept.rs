@@ -65,7 +65,7 @@ impl Kept {
         disk.remove_tree(&own)?;
         // Each directory before what is in it.
         for (path, above) in [(HEALS, PRIVATE), (own.as_str(), HEALS)] {
-            disk.make_dir(path, 0o2750)?;
+            disk.make_dir(path, 0o750)?;
             disk.fsync(above)?;
         }
         disk.write(&self.torrent_path(), torrent)?;

@@ -87,8 +87,7 @@ impl<D: Disk> Site<D> {
         self.disk.make_dir(RELEASES, self.mode)?;
         self.disk.make_dir(SHARED, self.mode)?;
         for own in [PRIVATE, RECORDS, MANIFESTS] {
-            // With the bit that hands the group on to what is made in it.
-            self.disk.make_dir(own, 0o2750)?;
+            self.disk.make_dir(own, 0o750)?;
         }
         Ok(())
     }
