@@ -128,9 +128,14 @@ impl Error {
                 Exit::Permission,
                 Some("compare owners and modes on the way there (`namei -l`) with who runs this"),
             ),
-            Kind::ReadOnlyFilesystem => {
-                (Exit::Permission, Some("mount that file system writable again"))
-            }
+            // Seen far more often from within a unit than after an error of a disk.
+            Kind::ReadOnlyFilesystem => (
+                Exit::Permission,
+                Some(
+                    "mount it writable again; in a systemd unit, ReadWritePaths= opens the app's \
+                     root, as a whole",
+                ),
+            ),
             Kind::StorageFull | Kind::QuotaExceeded => {
                 (Exit::Io, Some("free bytes or inodes there: `df -h` and `df -i` say which"))
             }
