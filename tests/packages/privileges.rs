@@ -1,19 +1,8 @@
 //! Who may do what on a server: each row of the table in `docs/guide/users.md`, tried as that user.
 
-use crate::server::Server;
+use crate::server::{Server, server};
 use lab::{Lab, workspace};
 use std::fs;
-
-/// A server, where one can be booted.
-macro_rules! server {
-    ($lab:ident) => {{
-        if !lab::own_mounts!() {
-            return;
-        }
-        let Some(server) = Server::installed(&$lab) else { return };
-        server
-    }};
-}
 
 /// Connects to rtorrent, and says why it cannot.
 const CONNECT: &str = "perl -MIO::Socket::UNIX -e \
@@ -128,10 +117,9 @@ fn an_operator_of_the_group_rolls_back_and_nothing_more() {
         format!("{sudo} seedship rollback shop --config /srv/mine.toml"),
         format!("{sudo} seedship --config /srv/mine.toml rollback shop"),
         format!("{sudo} SEEDSHIP_CONFIG=/srv/mine.toml seedship rollback shop"),
-        format!(
-            "SEEDSHIP_CONFIG=/srv/mine.toml sudo -n --preserve-env=SEEDSHIP_CONFIG -u rtorrent \
+        "SEEDSHIP_CONFIG=/srv/mine.toml sudo -n --preserve-env=SEEDSHIP_CONFIG -u rtorrent \
              seedship rollback shop"
-        ),
+            .to_owned(),
         format!("{sudo} seedship rollback shop --to 1.0.0"),
         format!("{sudo} seedship rollback"),
         format!("{sudo} seedship activate shop 1.0.0"),

@@ -20,6 +20,18 @@ pub(crate) const GATE: &str = "[apps.shop.run]\nprepare = [[\"/usr/local/bin/gat
 /// What it stands at.
 const GATE_SCRIPT: &str = "#!/bin/sh\nwhile [ -e /srv/www/gate ]; do sleep 0.05; done\n";
 
+/// A server for the calling test, which is over where none can be booted.
+macro_rules! server {
+    ($lab:ident) => {{
+        if !lab::own_mounts!() {
+            return;
+        }
+        let Some(server) = $crate::server::Server::installed(&$lab) else { return };
+        server
+    }};
+}
+pub(crate) use server;
+
 /// A server that has been installed.
 pub(crate) struct Server {
     pub(crate) system: Booted,

@@ -1,24 +1,13 @@
 //! The units, started by a real systemd: what they bring live, what they close, and what a stop, a
 //! reboot and a crash leave.
 
-use crate::server::{GATE, Server};
+use crate::server::{GATE, Server, server};
 use lab::{Lab, workspace};
 use std::{fs, time::Duration};
 
 /// How far each unit is open to what breaks into it, by `systemd-analyze security`: 0 to 10.
 const SCORES: [(&str, &str); 2] =
     [("rtorrent@rtorrent.service", "1.5"), ("seedship-sweep.service", "2.5")];
-
-/// A server, where one can be booted.
-macro_rules! server {
-    ($lab:ident) => {{
-        if !lab::own_mounts!() {
-            return;
-        }
-        let Some(server) = Server::installed(&$lab) else { return };
-        server
-    }};
-}
 
 #[test]
 fn verify_says_nothing_and_the_scores_are_those_of_the_guide() {
