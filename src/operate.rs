@@ -4,6 +4,11 @@
 //! switch lock is taken, for milliseconds. An operator's word is never undone by an event of an
 //! older release, by a deploy that is in its check, or by recovery.
 
+mod adopt;
+mod predecessor;
+
+pub use adopt::{Adoption, Becomes, Found, adopt, adoption};
+
 use crate::{
     choose,
     disk::Disk,

@@ -104,6 +104,8 @@ pub(super) enum Command {
     Rollback(Rollback),
     /// Make a landed release live
     Activate(Activate),
+    /// Take over the releases of another deploy tool
+    Adopt(Adopt),
     /// Let releases land, but none go live by itself
     Hold(Hold),
     /// Let releases go live by themselves again
@@ -268,6 +270,17 @@ pub(super) struct Activate {
     ///
     /// No lock is taken and no payload read. The exit code is that of the real thing, as far as it
     /// can be known before.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Adopt {
+    /// The app, as the configuration names it: `[apps.shop]` is shop
+    pub(super) app: String,
+    /// Say what would be taken over, and change nothing
+    ///
+    /// No lock is taken. The exit code is that of the real thing, as far as it can be known before.
     #[arg(long)]
     pub(super) dry_run: bool,
 }

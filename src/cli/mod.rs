@@ -1,6 +1,7 @@
 //! The command line: arguments as typed become calls of the stories, and what they return becomes
 //! text, JSON and the exit code.
 
+mod adopt;
 mod args;
 mod create;
 mod doctor;
@@ -141,6 +142,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Sweep(sweep) => return event::sweep(config, sweep, args, typed, output),
         Command::Rollback(c) => operator::rollback(&config, c, output)?,
         Command::Activate(c) => operator::activate(&config, c, output)?,
+        Command::Adopt(c) => adopt::adopt(&config, c, output)?,
         Command::Hold(c) => operator::hold(&config, c, output)?,
         Command::Unhold(c) => operator::unhold(&config, c, output)?,
         Command::Prune(c) => operator::prune(&config, c, output)?,

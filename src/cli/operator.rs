@@ -27,7 +27,7 @@ fn site(app: &Settings) -> Result<Site<Kernel>> {
 }
 
 /// The site of an app that this process may write now.
-fn ours(app: &Settings) -> Result<(Site<Kernel>, Operator)> {
+pub(super) fn ours(app: &Settings) -> Result<(Site<Kernel>, Operator)> {
     let who = user::operator()?;
     user::becomes_owner_of(app)?;
     Ok((site(app)?, who))
@@ -39,6 +39,12 @@ fn seen(app: &Settings) -> Result<Seen> {
     let seen = seen_blind(app)?;
     seen.readable()?;
     Ok(seen)
+}
+
+/// The same with the site, for what looks further.
+pub(super) fn seen_of(app: &Settings) -> Result<(Site<Kernel>, Seen)> {
+    let seen = seen(app)?;
+    Ok((site(app)?, seen))
 }
 
 /// The same for what needs no record.

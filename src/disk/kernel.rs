@@ -259,6 +259,10 @@ impl Disk for Kernel {
         }
     }
 
+    fn owner(&self, path: &str) -> Result<Option<u32>> {
+        Ok(self.stat(path)?.map(|found| found.st_uid))
+    }
+
     fn space(&self) -> Result<Space> {
         let found = fstatvfs(&self.root).on("ask for free space at", &self.place)?;
         Ok(Space {

@@ -74,6 +74,8 @@ pub trait Disk {
     fn read_end(&self, path: &str, most: u64) -> Result<Option<(Vec<u8>, bool)>>;
     /// A link's text, or `None` if no link is there. What is not UTF-8 comes back escaped.
     fn read_link(&self, path: &str) -> Result<Option<String>>;
+    /// The number of the user who owns what stands at `path`, links not followed, or `None`.
+    fn owner(&self, path: &str) -> Result<Option<u32>>;
     /// Free space.
     fn space(&self) -> Result<Space>;
 

@@ -15,7 +15,7 @@ pub use command::{AS_COMMAND, Ended, Leash, Order, become_command, run};
 pub use detach::detach;
 pub use family::{Children, Confinement, children, confinement, task_limit};
 pub use group::{Group, end_group};
-pub use owner::{AS_OWNER, Owner, become_owner, home, owner_of, require_owner, run_as};
+pub use owner::{AS_OWNER, Owner, become_owner, home, owner_of, require_owner, run_as, user_of};
 pub use who::{Who, is_running};
 
 /// Runs one ignored test of this binary in a process of its own, for what would change the whole

@@ -47,6 +47,12 @@ impl fmt::Display for Owner {
     }
 }
 
+/// The name of a user, or the number as chown takes it without a passwd entry.
+pub fn user_of(uid: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| escaped(user.name.as_bytes()))
+}
+
 /// Who owns an app's root, which must be there: a site's place and owner are never guessed.
 pub fn owner_of(root: &Path) -> Result<Owner> {
     let found = match fs::metadata(root) {

@@ -13,7 +13,7 @@ pub use time::Unix;
 
 use crate::error::{Error, Exit, Result, escaped};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, path::Path};
 
 /// The longest version, in bytes.
 pub const VERSION_MAX: usize = 128;
@@ -47,6 +47,14 @@ impl Version {
     /// Where the release of this version lies, relative to the app's root: what `current` says.
     pub fn path(&self) -> String {
         format!("releases/{self}")
+    }
+    /// The version that the text of a link in an app's root names: `releases/<version>`, also with the
+    /// root in front of it, as other tools write it.
+    pub fn linked(root: &Path, text: &str) -> Option<Self> {
+        let root = root.to_str().map(|root| format!("{}/", root.trim_end_matches('/')));
+        let text = root.and_then(|root| text.strip_prefix(root.as_str())).unwrap_or(text);
+        let text = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
+        Self::parse(text.strip_prefix("releases/")?).ok()
     }
     /// The version as text.
     pub fn as_str(&self) -> &str {

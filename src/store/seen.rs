@@ -93,7 +93,8 @@ impl Seen {
             Some(Kind::Link) => {
                 let text = disk.read_link(CURRENT)?.unwrap_or_default();
                 let by_text = self.records.iter().find(|r| r.link.as_deref() == Some(&text));
-                let by_version = || linked(disk, &text).and_then(|v| self.owner(&v));
+                let named = || Version::linked(disk.place(), &text);
+                let by_version = || named().and_then(|v| self.owner(&v));
                 match by_text.or_else(by_version) {
                     Some(record) => Current::Recorded(record.key.clone()),
                     None => Current::Foreign(Foreign::Link(text)),
@@ -201,7 +202,8 @@ impl Seen {
                 self.standing.insert(record.version.clone());
             }
         }
-        self.previous = disk.read_link(PREVIOUS)?.and_then(|text| linked(disk, &text));
+        self.previous =
+            disk.read_link(PREVIOUS)?.and_then(|text| Version::linked(disk.place(), &text));
         self.current = self.what_is_current(disk)?;
         Ok(())
     }
@@ -217,16 +219,6 @@ fn standing<D: Disk>(disk: &D) -> Result<BTreeSet<Version>> {
         }
     }
     Ok(found)
-}
-
-/// The version that a link's text names: `releases/<version>`, also with the root in front of it,
-/// as a person's `ln -s` may have written it.
-fn linked<D: Disk>(disk: &D, text: &str) -> Option<Version> {
-    let root = disk.place().to_str().map(|root| format!("{}/", root.trim_end_matches('/')));
-    let text = root.and_then(|root| text.strip_prefix(root.as_str())).unwrap_or(text);
-    let text = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
-    let name = text.strip_prefix(RELEASES)?.strip_prefix('/')?;
-    Version::parse(name).ok()
 }
 
 /// Reads one record; `None` if there is none.

@@ -5,7 +5,7 @@ use crate::{
     checkpoint,
     disk::{self, Disk, Kind},
     error::Result,
-    release::{Key, Record, State, Target, Unix},
+    release::{Key, Record, State, Target, Unix, Version},
     store::{Both, NEXT, RELEASES, TRIAL},
 };
 
@@ -24,6 +24,7 @@ pub fn recover<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<Option<Tria
     drop_unfinished(lock)?;
     settle_adopted(lock, now)?;
     settle_marks(lock, now)?;
+    forget_removed(lock)?;
     reopen_trials(lock, now)?;
     Ok(unfinished_trial(lock))
 }
@@ -64,6 +65,26 @@ fn settle_adopted<D: Disk>(lock: &mut Both<'_, D>, now: Unix) -> Result<()> {
     adopted
         .into_iter()
         .try_for_each(|r| lock.write(Record { landed: true, ..r.now(State::Good, now) }))
+}
+
+/// A release of another tool that an operator removed: only so does one that was adopted ever go. A
+/// rollback then goes past it. What lies elsewhere may only be unmounted, and keeps its record.
+fn forget_removed<D: Disk>(lock: &mut Both<'_, D>) -> Result<()> {
+    let place = lock.disk().place().to_owned();
+    let at_home = |r: &Record| Version::linked(&place, &r.link_text()).as_ref() == Some(&r.version);
+    let seen = lock.seen();
+    let adopted = seen.records.iter().filter(|r| matches!(r.key, Key::Adopted(_)) && at_home(r));
+    let removed = adopted.filter(|r| !seen.stands(&r.version) && seen.live() != Some(r));
+    let removed: Vec<Record> = removed.cloned().collect();
+    for gone in removed {
+        let named = Target::Release(gone.version.clone());
+        let after = lock.seen().records.iter().filter(|r| r.from.as_ref() == Some(&named));
+        let after: Vec<Record> = after.cloned().collect();
+        after.into_iter().try_for_each(|r| lock.write(Record { from: gone.from.clone(), ..r }))?;
+        lock.forget(&gone.key)?;
+        log::info!("{} was removed by hand: its record goes", gone.version);
+    }
+    Ok(())
 }
 
 /// A trial that is not live never began: its release is landed, and chosen again or not.

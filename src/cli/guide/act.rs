@@ -82,7 +82,49 @@ say, nothing is switched again. `--no-run` skips them.",
             ("seedship activate shop 1.4.2", "let a staged release go live"),
             ("seedship activate shop 1.4.2 --adopt", "take over a site that was made by hand"),
         ],
-        see: &["rollback", "hold", "releases"],
+        see: &["rollback", "adopt", "releases"],
+    },
+    Guide {
+        command: "adopt",
+        tells: "\
+Takes over a tree of Capistrano, Deployer, Ansistrano or Mina in the app's root: what `current` leads \
+to and the finished releases beside it get records, in the other tool's order, so that `rollback` goes \
+where its own would have gone. Nothing is moved, nothing switched, no command run: `current` keeps its \
+text, absolute or not, until the first switch.
+
+What the other tool did not finish gets no record, and neither does what has no place in its order; \
+what it took back becomes bad. `rollback --to` reaches them all the same. Adopted releases are never \
+pruned: remove the directory of one that is not wanted any more, and the next sweep forgets it.
+
+A release of yours that landed meanwhile goes live by the next sweep: `seedship hold` before keeps it \
+back. Typed again, it takes over what is left. A real directory at `current`, or a link that leads out \
+of the root, is taken over by `activate --adopt`.",
+        exits: &[
+            (Done, "taken over, or there was nothing to take over"),
+            (NotFound, "no such app, no `current`, or it leads to nothing"),
+            (
+                NotOurs,
+                "`current` is no link, leads out of the root, or to a name in no known order; or \
+                       the root is no directory",
+            ),
+            (Io, "the disk failed; typed again, it goes on"),
+            (Again, "the other tool is deploying, or another command is switching"),
+            (
+                Permission,
+                "this user does not own the root, or another one owns what is to be taken over; \
+                 it says who",
+            ),
+            (
+                Config,
+                "the configuration is wrong, the root is not there, or a record cannot be \
+                      read",
+            ),
+        ],
+        examples: &[
+            ("seedship adopt shop --dry-run", "what would become of each release?"),
+            ("seedship adopt shop", "take them over"),
+        ],
+        see: &["activate", "rollback", "releases"],
     },
     Guide {
         command: "hold",

@@ -1,15 +1,16 @@
 //! Every story killed at every step, with and without a power cut, and gone on with.
 
 use super::{
+    adopt_tree::{self, ONE, THREE, TWO},
     syncs::unsynced,
-    world::{Came, World, key, locked},
+    world::{Came, World, key, locked, version},
 };
 use crate::{
     disk::{Disk, memory::Journal},
     error::{Exit, Result},
     operate::Done,
     release::State,
-    store::CURRENT,
+    store::{CURRENT, RELEASES},
 };
 use std::{collections::HashSet, time::Duration};
 
@@ -213,6 +214,27 @@ const STORIES: &[Story] = &[
         after: |w| live(w, "1") && good(w, "1") && rolls_back_to(w, "elsewhere"),
     },
     Story {
+        name: "adopt another tool's tree",
+        before: |w| {
+            adopt_tree::tree(w);
+            lands_beside_another_tool(w);
+        },
+        command: |w| w.adopt_tree().map(|_| ()),
+        between: |w| live(w, THREE),
+        after: |w| live(w, THREE) && rolls_back_to(w, TWO),
+    },
+    Story {
+        name: "forget what an operator removed of it",
+        before: |w| {
+            adopt_tree::tree(w);
+            w.adopt_tree().unwrap();
+            w.disk.by_hand(|d| d.remove_tree(&format!("{RELEASES}/{TWO}")).unwrap());
+        },
+        command: |w| w.process().recover(),
+        between: |w| live(w, THREE),
+        after: |w| w.seen().owner(&version(TWO)).is_none() && rolls_back_to(w, ONE),
+    },
+    Story {
         name: "adopt a directory",
         before: |w| {
             w.disk.by_hand(|d| {
@@ -358,5 +380,5 @@ fn activated_is_known(world: &World, was_live: Option<String>, context: &str) {
 fn an_operator_who_names_what_is_live_already_is_told_so() {
     let world = World::new(Journal::Whole);
     lands(&world, &["1"]);
-    assert_eq!(world.activate("1").unwrap(), Done::LiveAlready(super::world::version("1")));
+    assert_eq!(world.activate("1").unwrap(), Done::LiveAlready(version("1")));
 }

@@ -2,6 +2,7 @@
 //! crash may leave.
 
 mod adopt;
+mod adopt_tree;
 mod interleave;
 mod kills;
 mod process;

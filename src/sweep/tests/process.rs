@@ -8,7 +8,7 @@ use crate::{
     deploy::{self, Env, Filled, Job, Lander, Source},
     disk::{Disk, memory::Memory},
     error::{Error, Exit, Result},
-    operate::{self, Done, Operator, Rollback},
+    operate::{self, Adoption, Done, Operator, Rollback},
     process::{Group, Leash, Who},
     release::{Record, Unix},
     settle::{self, Crew, Live},
@@ -113,6 +113,10 @@ impl<'w> Process<'w> {
     pub(super) fn activate(&self, text: &str, adopt: bool) -> Result<Done> {
         let version = version(text);
         self.around(|site| operate::activate(site, APP, &version, adopt, &self.operator()))
+    }
+
+    pub(super) fn adopt_tree(&self) -> Result<Adoption> {
+        operate::adopt(&mut self.site(), APP, &self.operator())
     }
 
     pub(super) fn hold(&self) -> Result<()> {
