@@ -13,7 +13,7 @@ use crate::{
     release::{State, Unix, Version},
     report::Line,
     store::Seen,
-    table::{Cell, Table, WIDTH, counted, wrapped},
+    table::{Cell, Table, counted},
 };
 use anstyle::{AnsiColor, Style};
 use log::Level;
@@ -60,7 +60,8 @@ impl Told<'_> {
         let (name, count) = (&self.app.name, self.adoption.count());
         let releases = counted(count as u64, "release");
         let mut text = match (count, self.would) {
-            (0, _) => format!("{name}: nothing to adopt: what is live is Seedship's\n"),
+            (0, _) if self.adoption.found.is_empty() => format!("{name}: nothing to adopt\n"),
+            (0, _) => format!("{name}: nothing more to adopt\n"),
             (_, true) => format!("{name}: would adopt {releases}, and switch nothing\n"),
             (_, false) => format!("{name}: adopted {releases}; nothing was switched\n"),
         };
@@ -68,7 +69,7 @@ impl Told<'_> {
             text.push_str(&self.table().colour(colour).to_string());
         }
         for note in self.notes() {
-            text.push_str(&format!("{}\n", wrapped(&note, WIDTH).join("\n")));
+            text.push_str(&format!("{note}\n"));
         }
         text
     }
@@ -92,8 +93,7 @@ impl Told<'_> {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.adoption.count() > 0 && self.adoption.link.starts_with('/') {
-            let link = escaped(self.adoption.link.as_bytes());
-            notes.push(format!("`current` stays `{link}` until the first switch"));
+            notes.push("`current` stays an absolute link until the first switch".to_owned());
         }
         if let Some(next) = self.next() {
             notes.push(format!("{next} landed already: the next sweep lets it go live"));

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     checkpoint,
     disk::{Disk, Kind},
-    error::{Error, Exit, Result, escaped, quoted},
+    error::{Error, Exit, Result, escaped, quoted, typed},
     process::user_of,
     release::{Key, Record, State, Target, Unix, Version, debian_order},
     store::{CURRENT, Current, Entry, Foreign, RELEASES, Seen, Site},
@@ -221,33 +221,38 @@ impl Plan<'_> {
 /// The release of the other tool that is live, or was when Seedship made the first of its own so;
 /// nothing where Seedship never took over any.
 fn last_live<D: Disk>(disk: &D, seen: &Seen, app: &str) -> Result<Option<Version>> {
-    let (exit, cause, hint) = match &seen.current {
+    Err(match &seen.current {
         Current::Recorded(_) => return Ok(newest_adopted(seen)),
         Current::Foreign(Foreign::Link(text)) => match Version::linked(disk.place(), text) {
             Some(live) if seen.stands(&live) => return Ok(Some(live)),
-            Some(live) => (
-                Exit::NotFound,
-                format!("`current` leads to {live}, which is not there"),
-                "let it lead to a release that stands: ln -s releases/NAME next && mv -T next current".to_owned(),
-            ),
-            None => (
-                Exit::NotOurs,
-                format!("`current` leads to `{}`, which is no release below the root", escaped(text.as_bytes())),
-                format!("seedship activate {app} VERSION --adopt takes it over as it is"),
-            ),
+            Some(live) => {
+                let cause = format!("`current` leads to {live}, which is not there");
+                cannot(Exit::NotFound, app, &cause).hint(
+                    "let it lead to a release that stands: ln -s releases/NAME next && mv -T next current",
+                )
+            }
+            None => {
+                let text = escaped(text.as_bytes());
+                let cause =
+                    format!("`current` leads to `{text}`, which is no release below the root");
+                cannot(Exit::NotOurs, app, &cause)
+                    .hint(format!("seedship activate {app} VERSION --adopt takes it over as it is"))
+            }
         },
-        Current::Foreign(what @ (Foreign::Directory | Foreign::Other)) => (
-            Exit::NotOurs,
-            format!("`current` is {what}"),
-            format!("let a release land, then seedship activate {app} VERSION --adopt"),
-        ),
-        Current::Nothing => (
-            Exit::NotFound,
-            "there is no `current`, so nobody knows which release is live".to_owned(),
-            "let it lead to that one: ln -s releases/NAME current".to_owned(),
-        ),
-    };
-    Err(Error::new(exit, "adopt", format!("the tree of app `{app}`"), cause).hint(hint))
+        Current::Foreign(what @ (Foreign::Directory | Foreign::Other)) => {
+            cannot(Exit::NotOurs, app, &format!("`current` is {what}"))
+                .hint(format!("let a release land, then seedship activate {app} VERSION --adopt"))
+        }
+        Current::Nothing => {
+            let cause = "there is no `current`, so nobody knows which release is live";
+            cannot(Exit::NotFound, app, cause)
+                .hint("let it lead to that one: ln -s releases/NAME current")
+        }
+    })
+}
+
+fn cannot(exit: Exit, app: &str, cause: &str) -> Error {
+    Error::new(exit, "adopt", format!("the tree of app `{app}`"), cause)
 }
 
 fn newest_adopted(seen: &Seen) -> Option<Version> {
@@ -288,14 +293,14 @@ fn no_order(app: &str, live: &Version) -> Error {
     let cause = format!(
         "`current` leads to {live}, which is neither a time of 14 digits nor a number, and no log of Deployer names it"
     );
-    Error::new(Exit::NotOurs, "adopt", format!("the tree of app `{app}`"), cause)
+    cannot(Exit::NotOurs, app, &cause)
         .hint(format!("seedship activate {app} VERSION --adopt takes over what is live alone"))
 }
 
 fn is_deploying<D: Disk>(disk: &D, app: &str, lock: &str) -> Error {
-    let cause =
-        format!("{} says that the other tool is deploying", quoted(disk.place().join(lock)));
-    Error::new(Exit::Again, "adopt", format!("the tree of app `{app}`"), cause).hint(
+    let lock = quoted(disk.place().join(lock));
+    let cause = format!("{lock} says that the other tool is deploying");
+    cannot(Exit::Again, app, &cause).hint(
         "let it end; if none runs, remove that file (dep deploy:unlock, mina deploy:force_unlock)",
     )
 }
@@ -310,20 +315,12 @@ fn is_all_ours<D: Disk>(disk: &D, app: &str, adoption: &Adoption) -> Result<()> 
     for path in [CURRENT.to_owned(), RELEASES.to_owned()].into_iter().chain(releases) {
         let other = disk.owner(&path)?.filter(|uid| Some(*uid) != owner);
         let (Some(other), Some(owner)) = (other, owner) else { continue };
-        let (other, owner) = (user_of(other), user_of(owner));
-        let place = disk.place();
-        let cause = format!(
-            "{} belongs to `{other}`, and the root to `{owner}`",
-            quoted(place.join(&path))
-        );
-        let hint = format!("in {}: chown -h {owner} current releases releases/*", quoted(place));
-        return Err(Error::new(
-            Exit::Permission,
-            "adopt",
-            format!("the tree of app `{app}`"),
-            cause,
-        )
-        .hint(hint));
+        let (path, owner) = (disk.place().join(&path), user_of(owner));
+        let (place, typed) = (quoted(&path), typed(&path));
+        let cause = format!("{place} belongs to `{}`, and the root to `{owner}`", user_of(other));
+        return Err(cannot(Exit::Permission, app, &cause).hint(format!(
+            "one user deploys: chown -h {owner} {typed}, and whatever else is to be taken over"
+        )));
     }
     Ok(())
 }
