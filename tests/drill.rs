@@ -13,7 +13,7 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
     time::{SystemTime, UNIX_EPOCH},
@@ -186,6 +186,27 @@ pub(crate) const ADOPT: Act = Act {
         end("1.0", &[("1.0", "good")], &["1.0", "adopted"]),
     ],
 };
+
+/// Another tool's tree is taken over, while a release waits that goes live by the next sweep then.
+pub(crate) const ADOPT_TREE: Act = Act {
+    name: "adopt a tree",
+    first: |drill| {
+        for (name, page) in [("20240101000000", "older"), ("20240102000000", "theirs")] {
+            let file = format!("www/shop/releases/{name}/index.html");
+            drill.host.lab.write(&file, site::page(page)).unwrap();
+        }
+        let root = drill.host.root("shop");
+        symlink(root.join("releases/20240102000000"), root.join("current")).unwrap();
+        assert_eq!(Run::of(drill.event("1.0").output().unwrap()).code, 73);
+    },
+    typed: &["adopt", "shop"],
+    ends: &[
+        end("theirs", &[("1.0", "open")], THEIRS_AND_ONE),
+        end("1.0", &[("1.0", "good")], THEIRS_AND_ONE),
+    ],
+    ..ADOPT
+};
+const THEIRS_AND_ONE: &[&str] = &["1.0", "20240101000000", "20240102000000"];
 
 /// An act on a host of its own.
 pub(crate) struct Drill<'l> {

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
+mod adopt;
 mod answers;
 mod attacks;
 mod audit;

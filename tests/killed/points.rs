@@ -153,7 +153,7 @@ fn gaps(steps: &[Step]) -> Vec<String> {
     gaps
 }
 
-const ALL: [&Act; 13] = [
+const ALL: [&Act; 14] = [
     &drill::DEPLOY,
     &drill::DEPLOY_WITH_COMMANDS,
     &drill::RETURN,
@@ -167,6 +167,7 @@ const ALL: [&Act; 13] = [
     &drill::UNHOLD,
     &drill::PRUNE,
     &drill::ADOPT,
+    &drill::ADOPT_TREE,
 ];
 
 #[test]
@@ -304,6 +305,19 @@ fn an_adoption_dies() {
     lab::withstood!(
         "Kills",
         "SIGKILL at each point of an adoption of a real directory",
+        cases,
+        happened,
+        true
+    );
+}
+
+#[test]
+fn an_adoption_of_a_tree_dies() {
+    let Some(cases) = dies_at_every_point(&drill::ADOPT_TREE) else { return };
+    let happened = "`current` as it was; taken over or not, and typed again it is";
+    lab::withstood!(
+        "Kills",
+        "SIGKILL at each point of an adoption of another tool's tree",
         cases,
         happened,
         true
