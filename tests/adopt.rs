@@ -37,7 +37,9 @@ fn what_deployer_left_or_never_finished_is_no_target() {
     let lab = Lab::new().unwrap();
     let shop = Shop::new(&lab);
     let deployer = Deployer(&shop);
-    ["one", "two", "three"].map(|page| deployer.deploy(page, 5));
+    for page in ["one", "two", "three"] {
+        deployer.deploy(page, 5);
+    }
     deployer.rolls_back("2");
     deployer.deploy("four", 5);
     deployer.dies("five");
