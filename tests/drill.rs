@@ -373,6 +373,11 @@ impl<'l> Drill<'l> {
     /// The act's command has done what it was asked for.
     pub(crate) fn is_done(&self) -> bool {
         let Some(last) = self.act.ends.last() else { return false };
+        if self.act.name == ADOPT_TREE.name {
+            // What goes live by the sweep after it is not its word.
+            let records = self.host.root("shop").join(".seedship/records");
+            return records.join("adopted-20240102000000.toml").exists();
+        }
         let held = self.host.root("shop").join(".seedship/hold.toml").exists();
         let page = self.host.page("shop");
         // What a sweep does after an unhold, and how much was pruned, is not its word.

@@ -96,7 +96,7 @@ impl Told<'_> {
             notes.push("`current` stays an absolute link until the first switch".to_owned());
         }
         if let Some(next) = self.next() {
-            notes.push(format!("{next} landed already: the next sweep lets it go live"));
+            notes.push(format!("{next} is staged: the next sweep lets it go live"));
         }
         notes
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 use lab::strace::{self, Call};
 
-const COMMANDS: [&Act; 8] = [
+const COMMANDS: [&Act; 9] = [
     &drill::DEPLOY,
     &drill::CLEANING,
     &drill::ROLLBACK,
@@ -19,6 +19,7 @@ const COMMANDS: [&Act; 8] = [
     &drill::UNHOLD,
     &drill::PRUNE,
     &drill::ADOPT,
+    &drill::ADOPT_TREE,
 ];
 
 /// Writes into a file; what is printed is not meant.
@@ -89,7 +90,7 @@ fn no_space_at_a_write() {
     let Some(cases) = struck("ENOSPC", "no space left on device", writes) else { return };
     lab::withstood!(
         "Faults",
-        "disk full (ENOSPC) at writes of eight commands",
+        "disk full (ENOSPC) at writes of nine commands",
         cases,
         HAPPENED,
         true
@@ -101,7 +102,7 @@ fn no_space_for_a_name() {
     let Some(cases) = struck("ENOSPC", "no space left on device", renames) else { return };
     lab::withstood!(
         "Faults",
-        "disk full (ENOSPC) at files, directories, links and renames of eight commands",
+        "disk full (ENOSPC) at files, directories, links and renames of nine commands",
         cases,
         HAPPENED,
         true
@@ -111,13 +112,13 @@ fn no_space_for_a_name() {
 #[test]
 fn a_sync_fails() {
     let Some(cases) = struck("EIO", "input/output error", syncs) else { return };
-    lab::withstood!("Faults", "EIO at fsync and syncfs of eight commands", cases, HAPPENED, true);
+    lab::withstood!("Faults", "EIO at fsync and syncfs of nine commands", cases, HAPPENED, true);
 }
 
 #[test]
 fn a_write_fails() {
     let Some(cases) = struck("EIO", "input/output error", writes) else { return };
-    lab::withstood!("Faults", "EIO at writes of eight commands", cases, HAPPENED, true);
+    lab::withstood!("Faults", "EIO at writes of nine commands", cases, HAPPENED, true);
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn a_look_fails() {
     let Some(cases) = struck("EIO", "input/output error", looks) else { return };
     lab::withstood!(
         "Faults",
-        "EIO at reads, listings and looks of eight commands",
+        "EIO at reads, listings and looks of nine commands",
         cases,
         HAPPENED,
         true
@@ -141,7 +142,7 @@ fn it_becomes_read_only() {
     };
     lab::withstood!(
         "Faults",
-        "a file system that turns read-only, at changes of eight commands",
+        "a file system that turns read-only, at changes of nine commands",
         cases,
         HAPPENED,
         true
@@ -157,7 +158,7 @@ fn a_right_is_lost() {
     };
     lab::withstood!(
         "Faults",
-        "permission lost (EACCES) at changes and looks of eight commands",
+        "permission lost (EACCES) at changes and looks of nine commands",
         cases,
         HAPPENED,
         true

@@ -7,7 +7,7 @@ use crate::drill::{self, Act, Drill};
 use lab::strace;
 use std::fmt::Write;
 
-const COMMANDS: [&Act; 8] = [
+const COMMANDS: [&Act; 9] = [
     &drill::DEPLOY,
     &drill::SWEEP,
     &drill::RECOVERY,
@@ -16,6 +16,7 @@ const COMMANDS: [&Act; 8] = [
     &drill::HOLD,
     &drill::PRUNE,
     &drill::ADOPT,
+    &drill::ADOPT_TREE,
 ];
 
 /// A number from the environment.
@@ -87,7 +88,7 @@ fn every_command_dies_at_any_system_call() {
     }
     lab::withstood!(
         "Kills",
-        "SIGKILL at random system calls of eight commands",
+        "SIGKILL at random system calls of nine commands",
         tried,
         "a whole release is served, the old or the new one; one sweep brings order and leaves nothing",
         true,
