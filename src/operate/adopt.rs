@@ -90,8 +90,8 @@ pub fn adopt<D: Disk>(site: &mut Site<D>, app: &str, who: &Operator) -> Result<A
         lock.write(record.clone())?;
         checkpoint::reach("tree-recorded");
     }
-    if !adoption.records.is_empty() {
-        lock.refresh()?;
+    lock.refresh()?;
+    if adoption.count() > 0 {
         let version = lock.seen().live().map(|live| live.version.to_string());
         let note = Some(format!("{} releases of another tool", adoption.count()));
         lock.note(&Entry { version, note, ..entry("adopt", who) });
