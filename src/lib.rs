@@ -34,6 +34,7 @@ pub mod deploy;
 pub mod operate;
 pub mod sweep;
 pub mod look;
+pub mod monitor;
 pub mod torrent;
 pub mod doctor;
 pub mod publish;

@@ -21,7 +21,8 @@ const STAGES: &[&str] =
     &["rtorrent", "store", "verify", "unpack", "choose", "switch", "check", "prune", "report"];
 /// Import everything below, and stories to their left.
 const STORIES: &[&str] = &[
-    "settle", "tidy", "heal", "deploy", "operate", "sweep", "look", "torrent", "doctor", "publish",
+    "settle", "tidy", "heal", "deploy", "operate", "sweep", "look", "monitor", "torrent", "doctor",
+    "publish",
 ];
 /// Imports anything.
 const ENTRANCE: &[&str] = &["cli"];

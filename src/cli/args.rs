@@ -2,9 +2,11 @@
 //! its examples stand in [`guide`](super::guide).
 
 mod create;
+mod monitor;
 mod publish;
 
 pub(super) use create::Create;
+pub(super) use monitor::Monitor;
 pub(super) use publish::{Keygen, Publish, Sign};
 
 use crate::{
@@ -100,6 +102,8 @@ pub(super) enum Command {
     History(History),
     /// Compare a release on disk with what was unpacked
     Audit(Audit),
+    /// How the apps are, for Nagios, Icinga and Prometheus
+    Monitor(Monitor),
     /// Go back to the release before, or to a named one
     Rollback(Rollback),
     /// Make a landed release live
@@ -146,6 +150,7 @@ impl Command {
                 | Self::History(_)
                 | Self::Audit(_)
                 | Self::Doctor(_)
+                | Self::Monitor(_)
                 | Self::Torrent(_)
                 | Self::Publish(_)
                 | Self::Keygen(_)

@@ -8,6 +8,7 @@ mod doctor;
 mod event;
 mod guide;
 mod manual;
+mod monitor;
 mod operator;
 mod output;
 mod progress;
@@ -21,6 +22,7 @@ mod user;
 use crate::{
     config::{Config, Log, Scgi},
     error::{Error, Exit, Result, escaped},
+    monitor::{Level, Report},
     process,
     release::Unix,
     report,
@@ -63,7 +65,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => output.fail(&error),
     };
-    ExitCode::from(output.ends(code))
+    let ended = output.ends(code);
+    // Nagios knows four codes; an answer that was lost is none of the others.
+    let watched = matches!(args.command, Command::Monitor(_));
+    ExitCode::from(if watched { ended.min(Level::Unknown.code()) } else { ended })
 }
 
 /// Arguments that are no command: help that was asked for, or a mistake.
@@ -83,6 +88,10 @@ fn untaken(typed: &[OsString], error: clap::Error) -> u8 {
     let mistake =
         Error::new(Exit::Usage, "read", "the arguments", cause.trim_start_matches("error: "))
             .hint("`seedship --help`, and `--help` after a command, say what can be typed");
+    if command_word(&typed).is_some_and(|word| word == "monitor") {
+        let code = monitor::mistaken(&Report::mistaken(&mistake), &output);
+        return output.ends(code).min(Level::Unknown.code());
+    }
     match output.is_json() {
         true => output.object(&report::in_json(&mistake)),
         false => {
@@ -100,6 +109,19 @@ fn untaken(typed: &[OsString], error: clap::Error) -> u8 {
     output.ends(Exit::Usage.code())
 }
 
+/// The first word that is neither an option nor the value of one.
+fn command_word(typed: &[OsString]) -> Option<&OsString> {
+    let mut words = typed.iter().skip(1);
+    loop {
+        let word = words.next()?;
+        match word.to_str() {
+            Some("--config") => drop(words.next()),
+            Some(option) if option.starts_with('-') => {}
+            _ => return Some(word),
+        }
+    }
+}
+
 /// What was typed without anything that a terminal would obey; a backslash is as it was.
 fn printable(word: &OsStr) -> OsString {
     let parts = word.as_bytes().split(|byte| *byte == b'\\').map(escaped);
@@ -112,6 +134,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Config(command) => return settings::run(command, &path, output),
         Command::Torrent(command) => return torrent::run(command, &path, output),
         Command::Doctor(command) => return doctor::run(command, args, &path, output),
+        Command::Monitor(command) => return Ok(monitor::run(command, &path, output)),
         Command::Publish(command) => return publish::run(command, &path, output),
         Command::Keygen(command) => return signing::keygen(command, output),
         Command::Sign(command) => return signing::sign(command, &path, output),
@@ -131,6 +154,7 @@ fn dispatch(args: &Args, typed: &[OsString], output: &Output) -> Result<u8> {
         Command::Config(_)
         | Command::Torrent(_)
         | Command::Doctor(_)
+        | Command::Monitor(_)
         | Command::Publish(_)
         | Command::Keygen(_)
         | Command::Sign(_)

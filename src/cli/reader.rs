@@ -48,7 +48,7 @@ pub(super) fn audit(config: &Config, typed: &Audit, output: &Output) -> Result<E
 
 /// Root reads with the owner's rights, not its own: what lies in a root is the owner's to put
 /// there. Apps of several owners are read as root, in one answer.
-fn become_owner<'a>(apps: impl IntoIterator<Item = &'a App>) -> Result<()> {
+pub(super) fn become_owner<'a>(apps: impl IntoIterator<Item = &'a App>) -> Result<()> {
     if !geteuid().is_root() {
         return Ok(());
     }

@@ -95,7 +95,7 @@ fn readable_by(owner: &Owner, error: Error) -> Error {
 }
 
 /// A time as RFC 3339.
-fn rfc3339<S: Serializer>(time: &Unix, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339<S: Serializer>(time: &Unix, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(time)
 }
 

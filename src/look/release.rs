@@ -9,11 +9,11 @@ use crate::{
 };
 use anstyle::{AnsiColor, Style};
 use metainfo::InfoHash;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, fmt};
 
 /// What a release is, in one word.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Case {
     /// `current` leads to it.

@@ -160,12 +160,12 @@ impl AppStatus {
     }
 
     /// The release that is live.
-    pub(super) fn live(&self) -> Option<&Release> {
+    pub(crate) fn live(&self) -> Option<&Release> {
         self.releases.iter().find(|release| release.live)
     }
 
     /// Releases worth a line of their own, newest first.
-    pub(super) fn telling(&self) -> impl Iterator<Item = &Release> {
+    pub(crate) fn telling(&self) -> impl Iterator<Item = &Release> {
         self.releases.iter().filter(|release| !release.live && self.tells(release))
     }
 

@@ -8,6 +8,7 @@ mod command;
 mod detach;
 mod family;
 mod group;
+mod inquiry;
 mod owner;
 mod who;
 
@@ -15,6 +16,7 @@ pub use command::{AS_COMMAND, Ended, Leash, Order, become_command, run};
 pub use detach::detach;
 pub use family::{Children, Confinement, children, confinement, task_limit};
 pub use group::{Group, end_group};
+pub use inquiry::Inquiry;
 pub use owner::{AS_OWNER, Owner, become_owner, home, owner_of, require_owner, run_as, user_of};
 pub use who::{Who, is_running};
 

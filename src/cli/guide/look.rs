@@ -145,4 +145,59 @@ rewrite the manifests is not found out.",
         ],
         see: &["status", "releases", "rollback"],
     },
+    Guide {
+        command: "monitor",
+        tells: "\
+A plugin for Nagios and Icinga: an exit code that is theirs (0 to 3, none of those that other commands \
+have), one line that says it all with numbers for graphs, then a line for each app and for each thing \
+that somebody should know. The worst of all apps counts; critical is worse than unknown, that worse \
+than a warning.
+
+Critical is:
+
+  gone           `current` leads to a release that is not there
+  bad            what is live failed its check, and there was nothing to go back to
+  expected       another version than that of --expect is live
+  silence        no event and no sweep was at work for too long (--silence)
+  records        a record cannot be read, and nothing lands until somebody looks
+  space          less than `min_free` of the configuration is free, or no inode
+  configuration  it, or the app's table in it, is wrong
+  unseen         the root is not there, or cannot be read
+
+A warning is:
+
+  refused        a newer release was refused
+  returned       a release failed its check; what was live before is live again
+  waiting        a release failed for now, six times or more
+  unfinished     a deploy was killed, and no sweep took it up within `lock_wait`
+  hold           somebody holds the app, without an end, for more than a week
+  space          a release as large as the live one does not fit
+  foreign        `current` was not made by seedship
+  empty          nothing is live
+  age            what is live is older than --max-age
+  clock          the last sweep was at work in the future
+  expected       that version is being landed, or landed and waits for an operator
+
+Unknown is what this user may not read, and who does not answer in time. A rollback is no problem: \
+whoever did it knows.
+
+Each app is looked at by a process of its own, as the owner of its root if root asks; one whose disk \
+hangs keeps nobody from the others. It takes no lock, changes nothing, and needs no rtorrent. Members \
+of the group of .seedship may run it.
+
+With --prometheus a file for node_exporter is written in place of the answer, under another name \
+first and renamed, mode 0644; the exit code says then whether it was written, 0 or 3, and the file \
+how things are, also where the configuration is broken.",
+        exits: &[],
+        examples: &[
+            ("seedship monitor", "all apps"),
+            ("seedship monitor shop --expect 1.4.2", "is the new version live on this server?"),
+            ("seedship monitor shop --max-age 30d --silence 2h", "other bounds"),
+            (
+                "seedship monitor --prometheus /var/lib/prometheus/node-exporter/seedship.prom",
+                "from a timer, once a minute",
+            ),
+        ],
+        see: &["status", "history", "doctor", "sweep"],
+    },
 ];

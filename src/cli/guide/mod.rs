@@ -14,6 +14,7 @@ pub(super) use host::{ENVIRONMENT, FILES, Named};
 use super::args::Args;
 use crate::{
     error::Exit,
+    monitor::Level,
     table::{WIDTH, wrapped},
 };
 use clap::{Command, CommandFactory};
@@ -43,6 +44,9 @@ pub(super) const GROUPS: &[(&str, &[Guide])] = &[
     ("Tools", tools::GUIDES),
 ];
 
+/// The one command whose exit codes are of another world: those of a plugin of Nagios.
+const PLUGIN: &str = "monitor";
+
 /// How every command may end: an answer that cannot be written is a failure too.
 const ALWAYS: [Exit; 3] = [Exit::Usage, Exit::Bug, Exit::Io];
 
@@ -57,7 +61,14 @@ fn all() -> impl Iterator<Item = &'static Guide> {
 
 impl Guide {
     /// How it may end, by number.
-    pub(super) fn endings(&self) -> Vec<(Exit, &'static str)> {
+    pub(super) fn endings(&self) -> Vec<(u8, &'static str)> {
+        if self.command == PLUGIN {
+            return Level::ALL.iter().map(|level| (level.code(), level.meaning())).collect();
+        }
+        self.exits().into_iter().map(|(exit, meaning)| (exit.code(), meaning)).collect()
+    }
+
+    fn exits(&self) -> Vec<(Exit, &'static str)> {
         let general = |exit: &Exit| (*exit, exit.meaning());
         if self.exits.is_empty() {
             let below = |exit: &&Exit| self.below().any(|guide| guide.names(**exit));
@@ -87,7 +98,7 @@ impl Guide {
     fn end(&self) -> String {
         let mut text = String::from("Exit codes:\n");
         for (exit, meaning) in self.endings() {
-            text.push_str(&hanging(&format!("  {:<2}  ", exit.code()), meaning));
+            text.push_str(&hanging(&format!("  {exit:<2}  "), meaning));
         }
         text.push_str("\nExamples:\n");
         for (line, why) in self.examples {

@@ -38,7 +38,7 @@ pub(super) fn of(command: &Command, guide: &Guide) -> Page {
     options(&mut roff, command);
     section(&mut roff, "EXIT STATUS");
     for (exit, meaning) in guide.endings() {
-        item(&mut roff, [bold(exit.code().to_string())], meaning);
+        item(&mut roff, [bold(exit.to_string())], meaning);
     }
     named(&mut roff, "FILES", guide::FILES);
     named(&mut roff, "ENVIRONMENT", guide::ENVIRONMENT);
