@@ -6,6 +6,7 @@
 //! the operating system or of a parser) is a `…` in it.
 
 mod list;
+mod logged;
 mod made;
 mod source;
 mod text;

@@ -35,6 +35,7 @@ mod layers;
 mod logging;
 mod manual;
 mod memory;
+mod monitor;
 mod mutants;
 mod operator;
 mod order;

@@ -66,6 +66,10 @@ fn read(page: &Path) -> String {
     text.trim().to_owned() + "\n"
 }
 
+/// Pages that are kept as they were read last.
+const REVIEWED: [&str; 5] =
+    ["seedship", "seedship-rollback", "seedship-status", "seedship-finished", "seedship-monitor"];
+
 #[test]
 fn man_reads_every_page_without_a_warning() {
     if is_missing("man") {
@@ -79,8 +83,7 @@ fn man_reads_every_page_without_a_warning() {
         let titles: Vec<&str> = titles.collect();
         sections.push_str(&format!("{}: {}\n", name(&page), titles.join(", ")));
         let stem = name(&page).trim_end_matches(".1");
-        if ["seedship", "seedship-rollback", "seedship-status", "seedship-finished"].contains(&stem)
-        {
+        if REVIEWED.contains(&stem) {
             reviewed(&format!("manual-page-{stem}"), &text);
         }
     }
@@ -158,7 +161,9 @@ fn a_directory_that_will_not_do_is_told() {
 
 #[test]
 fn help_is_as_it_was_read_last() {
-    for command in ["", "status", "rollback", "hold", "finished", "torrent", "config check"] {
+    let commands =
+        ["", "status", "monitor", "rollback", "hold", "finished", "torrent", "config check"];
+    for command in commands {
         let words: Vec<&str> = command.split_whitespace().collect();
         let name = if words.is_empty() { "seedship".to_owned() } else { words.join("-") };
         for flag in ["-h", "--help"] {

@@ -226,11 +226,14 @@ impl Bench<'_> {
             }
             Some((worked, quiet)) if quiet > most => {
                 let last = age(worked, now);
-                let says = match self.sight.of_state(Case::Landing).next() {
-                    Some(told) => format!("{} is being landed still: {}", told.name, because(told)),
-                    None => format!("no event and no sweep: the last was at work {last}"),
+                let (says, hint) = match self.sight.of_state(Case::Landing).next() {
+                    Some(told) => (
+                        format!("{} is still {}", told.name, because(told)),
+                        "does that process hang? Killed, it is resumed by the next sweep",
+                    ),
+                    None => (format!("no event and no sweep: the last was at work {last}"), sweeps),
                 };
-                self.say(Problem::Silence, Level::Critical, says, Some(sweeps.into()));
+                self.say(Problem::Silence, Level::Critical, says, Some(hint.into()));
             }
             Some(_) => {}
         }
@@ -238,7 +241,8 @@ impl Bench<'_> {
         let left = self.sight.unfinished.first().cloned();
         let left = left.or_else(|| {
             let told = self.sight.of_state(Case::Unfinished).next()?;
-            Some(format!("{}: {}", told.name, because(told)))
+            let why = told.why.as_deref().unwrap_or("it was interrupted");
+            Some(format!("{}: {why}", told.name))
         });
         if let Some(left) = left.filter(|_| quiet.is_none_or(|(_, quiet)| quiet > patience)) {
             let hint = Some("`seedship sweep` resumes it".to_owned());

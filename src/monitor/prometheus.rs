@@ -7,17 +7,17 @@ use super::{AppReport, Level, Problem, Report};
 use crate::look::Case;
 use std::fmt::{Display, Write};
 
-/// The states of releases that are worth a graph.
-const STATES: [Case; 9] = [
-    Case::Landing,
-    Case::Unfinished,
-    Case::Staged,
-    Case::Waiting,
-    Case::Refused,
-    Case::Returned,
-    Case::Bad,
-    Case::Good,
-    Case::Superseded,
+/// The states of releases that are worth a graph, by their words in `--json`.
+const STATES: [(Case, &str); 9] = [
+    (Case::Landing, "landing"),
+    (Case::Unfinished, "unfinished"),
+    (Case::Staged, "staged"),
+    (Case::Waiting, "waiting"),
+    (Case::Refused, "refused"),
+    (Case::Returned, "returned"),
+    (Case::Bad, "bad"),
+    (Case::Good, "good"),
+    (Case::Superseded, "superseded"),
 ];
 
 impl Report {
@@ -79,10 +79,9 @@ impl Report {
             self.each(|app| app.sight.live.as_ref()?.since.map(|since| since.0)),
         );
         let counted = self.apps.iter().filter(|app| app.sight.error.is_none()).flat_map(|app| {
-            STATES.iter().map(|state| {
-                let word = state.to_string();
+            STATES.iter().map(|(state, word)| {
                 let number = app.sight.counts.get(state).copied().unwrap_or(0);
-                (labels([("app", app.app.as_str()), ("state", word.as_str())]), number)
+                (labels([("app", app.app.as_str()), ("state", *word)]), number)
             })
         });
         text.family("seedship_releases", "Releases that are known and not live.", counted);

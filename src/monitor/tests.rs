@@ -87,11 +87,7 @@ fn each_rule_says_what_it_says() {
                 telling: vec![release("1.5", Case::Landing, "since X by finished, pid 7", None)],
                 ..quiet(3 * HOUR)
             },
-            vec![
-                "CRITICAL silence: 1.5 is being landed still: being landed: since X by finished, \
-                 pid 7"
-                    .into(),
-            ],
+            vec!["CRITICAL silence: 1.5 is still being landed: since X by finished, pid 7".into()],
         ),
         (unfinished(quiet(600)), vec![]),
         (unfinished(quiet(601)), vec!["WARNING unfinished: a switch was interrupted".into()]),

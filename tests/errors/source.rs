@@ -224,6 +224,16 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_expr_call(self, call);
     }
 
+    /// A line of log is a call too: of `log`, `warn` and so on, of what `format!` would make of it.
+    fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        let name = mac.path.segments.last().map(|segment| segment.ident.to_string());
+        if let Some(level @ ("error" | "warn" | "info" | "debug")) = name.as_deref() {
+            let text = syn::Macro { path: syn::parse_str("format").unwrap(), ..mac.clone() };
+            let text = syn::ExprMacro { attrs: Vec::new(), mac: text };
+            self.called(vec!["log".to_owned(), level.to_owned()], vec![Expr::Macro(text)]);
+        }
+    }
+
     /// The items inside of a function are functions by themselves; none of ours makes errors.
     fn visit_stmt(&mut self, stmt: &'ast Stmt) {
         if !matches!(stmt, Stmt::Item(_)) {

@@ -156,27 +156,28 @@ than a warning.
 Critical is:
 
   gone           `current` leads to a release that is not there
-  bad            what is live failed its check, and there was nothing to go back to
+  bad            what is live failed its check, with no way back
   expected       another version than that of --expect is live
-  silence        no event and no sweep was at work for too long (--silence)
-  records        a record cannot be read, and nothing lands until somebody looks
-  space          less than `min_free` of the configuration is free, or no inode
+  silence        no event and no sweep for too long (--silence)
+  records        a record cannot be read: nothing lands until then
+  space          less than `min_free` is free, or no inode
   configuration  it, or the app's table in it, is wrong
   unseen         the root is not there, or cannot be read
 
 A warning is:
 
   refused        a newer release was refused
-  returned       a release failed its check; what was live before is live again
+  returned       a release failed its check; that before it is live
   waiting        a release failed for now, six times or more
-  unfinished     a deploy was killed, and no sweep took it up within `lock_wait`
-  hold           somebody holds the app, without an end, for more than a week
+  unfinished     a deploy was killed, and no sweep took it up
+                 within `lock_wait` of the configuration
+  hold           the app is held for a week and more, without an end
   space          a release as large as the live one does not fit
   foreign        `current` was not made by seedship
   empty          nothing is live
   age            what is live is older than --max-age
   clock          the last sweep was at work in the future
-  expected       that version is being landed, or landed and waits for an operator
+  expected       that version is being landed, or waits for somebody
 
 Unknown is what this user may not read, and who does not answer in time. A rollback is no problem: \
 whoever did it knows.
