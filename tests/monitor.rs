@@ -443,3 +443,36 @@ fn the_file_is_never_half() {
     }
     assert!(reads > 20, "{reads}");
 }
+
+// --- what is shipped ---------------------------------------------------------------------------
+
+fn example(name: &str) -> String {
+    let examples = lab::workspace().join("packaging/usr/share/doc/seedship/examples");
+    fs::read_to_string(examples.join(name)).unwrap()
+}
+
+/// The examples for Nagios and Icinga type what there is.
+#[test]
+fn what_is_shipped_for_nagios_and_icinga_can_be_typed() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, SHOP);
+    host.landed("shop", "1.0");
+    let nrpe = example("nrpe.cfg");
+    let commands = nrpe.lines().filter_map(|line| line.strip_prefix("command[")?.split_once("]="));
+    let commands: Vec<_> = commands.map(|(_, command)| command).collect();
+    assert_eq!(commands.len(), 2, "{nrpe}");
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        assert_eq!(words[0], "/usr/bin/seedship");
+        let run = host.run(&words[1..]);
+        assert_eq!(run.code, 0, "{command}: {run:?}");
+    }
+    let help = host.good(&["monitor", "--help"]);
+    let icinga = example("icinga2.conf");
+    let options = icinga.split('"').filter(|word| word.starts_with("--"));
+    let options: Vec<&str> = options.collect();
+    assert!(options.len() >= 4, "{icinga}");
+    for option in options {
+        assert!(help.contains(&format!("{option} <")), "{option}");
+    }
+}

@@ -17,9 +17,10 @@ use syslog::{Facility, Formatter3164, LogFormat};
 /// How long the log may hold up the process, in all.
 pub const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The longest message in bytes, its header included: rsyslog's default, and far below what a
-/// Unix datagram may hold.
-const LONGEST: usize = 8 * 1024;
+/// The longest message in bytes, its header included: what rsyslog takes by default
+/// (`maxMessageSize` 8k, which it counts as 8096), and far below what a Unix datagram may hold. What
+/// is longer it would cut itself, without a mark, and maybe in the middle of a character.
+const LONGEST: usize = 8096;
 
 /// A connection to the daemon behind a Unix socket such as `/dev/log`.
 pub(super) struct Syslog {

@@ -37,9 +37,9 @@ fn logged(functions: &[Function]) -> BTreeSet<String> {
     found
 }
 
-/// It holds words of its own.
+/// It holds words of its own, or at least tells which of its parts is which.
 fn says_something(pattern: &str) -> bool {
-    pattern.replace(OPAQUE, "").chars().any(char::is_alphabetic)
+    pattern.replace(OPAQUE, "").chars().any(|c| c.is_alphabetic() || c == '`')
 }
 
 /// Whether a text is one of those that the pattern stands for.

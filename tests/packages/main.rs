@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
+mod logs;
 mod migration;
 mod privileges;
 mod server;

@@ -20,8 +20,9 @@ pub(in crate::cli) struct Monitor {
     pub(in crate::cli) max_age: Option<Duration>,
     /// An event or a sweep must have been at work within this time
     ///
-    /// A dead rtorrent and a stopped timer say nothing; this is how they are noticed. The shipped
-    /// timer sweeps every ten minutes.
+    /// A stopped timer says nothing, nor does a dead rtorrent that was to run the sweep; this is how
+    /// they are noticed. Sweeps come every ten minutes. A sweep by a timer works without rtorrent:
+    /// watch that beside it.
     #[arg(long, value_name = "TIME", value_parser = while_, default_value = "1h")]
     pub(in crate::cli) silence: Duration,
     /// How long to wait for an answer about an app
