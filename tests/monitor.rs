@@ -88,6 +88,8 @@ fn one_line_says_how_an_app_is() {
     host.landed("shop", "2.0");
     assert_eq!(screen.runs(&["shop"]), 0);
     assert_eq!(screen.runs(&["shop", "--expect", "2.0"]), 0);
+    let ages = ["shop", "--timeout", "200000000000000d", "--silence", "200000000000000d"];
+    assert_eq!(screen.sees(&ages).code, 0, "as long as time itself");
     assert_eq!(screen.runs(&["shop", "--expect", "3.0"]), 2);
     by_anna(&host, &["hold", "shop", "--reason", "a | b"]);
     host.landed("shop", "3.0");
@@ -417,7 +419,7 @@ fn prometheus_reads_how_the_apps_are() {
     let (file, samples) = metrics(&host);
     others_take(&file);
     assert_eq!((samples["seedship_configuration_valid"], samples["seedship_state"]), (0.0, 2.0));
-    let beside = fs::read_dir(&lab.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let beside = fs::read_dir(lab.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<_> = beside.filter(|name| name.to_string_lossy().contains(".prom.")).collect();
     assert!(left.is_empty(), "{left:?}");
 }

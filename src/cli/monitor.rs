@@ -11,7 +11,14 @@ use crate::{
     process::Inquiry,
     release::Unix,
 };
-use std::{ffi::OsString, path::Path, time::Instant};
+use std::{
+    ffi::OsString,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Nobody waits longer, whatever was typed.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Answers, and returns the exit code of a plugin.
 pub(super) fn run(typed: &Monitor, file: &Path, output: &Output) -> u8 {
@@ -49,7 +56,7 @@ pub(super) fn mistaken(report: &Report, output: &Output) -> u8 {
 
 /// Lets a child look at each app, all at once, and judges what they told in time.
 fn ask(typed: &Monitor, file: &Path, demands: &Demands, now: Unix) -> Result<Report> {
-    let until = Instant::now() + typed.timeout;
+    let until = Instant::now() + typed.timeout.min(PATIENCE);
     let file = std::path::absolute(file).on("find", file)?;
     let config = config::read(&file).and_then(Config::merge)?;
     let named = typed.app.as_deref();

@@ -27,7 +27,8 @@ use std::{
 };
 
 /// Held by one deploy from before its first write to the end of prune. Its one line, written in
-/// place, says who holds it or held it last, and its time since when.
+/// place, says who holds it or held it last, and its time since when: also the sign of life that a
+/// sweep with nothing to do leaves for `monitor`.
 pub const DEPLOY_LOCK: &str = ".seedship/deploy.lock";
 const SWITCH_LOCK: &str = ".seedship/switch.lock";
 
