@@ -20,3 +20,20 @@ fn a_system_boots_keeps_what_was_written_and_has_no_network() {
     system.shell("grep kept /var/kept && test ! -e /run/lost").unwrap();
     assert!(system.shell("false").is_err());
 }
+
+#[test]
+fn two_systems_do_not_see_each_other_s_units() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let Some(one) = Booted::boot(&lab) else { return };
+    let Some(other) = Booted::boot(&lab) else { return };
+    for system in [&one, &other] {
+        system.shell("systemd-run --quiet --unit same sleep infinity").unwrap();
+    }
+    // It reads whom it has to end from the unit's control group.
+    one.shell("systemctl kill --signal KILL same 2>&1 | (! grep .)").unwrap();
+    one.await_that("its end", "! pgrep -x sleep").unwrap();
+    other.shell("pgrep -x sleep").unwrap();
+}

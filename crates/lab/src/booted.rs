@@ -22,6 +22,17 @@ use crate::site::run;
 /// Until all units have started, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Where control groups are, old and new; whichever of them is there.
+const GROUPS: [&str; 3] = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"];
+
+/// Starts a program in a control group of its own, in each tree that there is. Without it all booted
+/// systems have the same: what one ends of a unit, it looks for among the other's processes.
+const IN_OWN_GROUP: &str = "group=$1; trees=$2; shift 2
+for tree in $trees; do
+    [ ! -e $tree/cgroup.procs ] || { mkdir -p $tree/$group && echo $$ > $tree/$group/cgroup.procs; }
+done 2> /dev/null
+exec \"$@\"";
+
 /// A running Debian. Dropping it is cutting its power.
 #[derive(Debug)]
 pub struct Booted {
@@ -29,6 +40,8 @@ pub struct Booted {
     machine: Option<Owned>,
     /// The system's first process, as this computer numbers it.
     init: u32,
+    /// The control group of all its processes.
+    group: String,
     root: PathBuf,
     _overlay: Mount,
     lab: Lab,
@@ -62,7 +75,10 @@ impl Booted {
             work.display()
         );
         let overlay = Mount::new(&["-t", "overlay", "overlay", "-o", &options], &root)?;
-        let mut booted = Self { machine: None, init: 0, root, _overlay: overlay, lab: lab.clone() };
+        let place = lab.path().file_name().unwrap_or_default().to_string_lossy();
+        let group = format!("{place}-{name}");
+        let (machine, lab) = (None, lab.clone());
+        let mut booted = Self { machine, init: 0, group, root, _overlay: overlay, lab };
         booted.start()?;
         Ok(booted)
     }
@@ -92,7 +108,8 @@ impl Booted {
     }
 
     fn start(&mut self) -> Result<()> {
-        let mut nspawn = Command::new("systemd-nspawn");
+        let mut nspawn = Command::new("sh");
+        nspawn.args(["-c", IN_OWN_GROUP, "sh", &self.group, &GROUPS.join(" "), "systemd-nspawn"]);
         nspawn.args(["-q", "-b", "--register=no", "--keep-unit", "--private-network"]);
         nspawn.args(["--console=pipe", "--link-journal=no", "--resolv-conf=off"]);
         // Its first process outlives nspawn: the lab's reaper knows it by its mark.
@@ -193,7 +210,18 @@ impl Booted {
 impl Drop for Booted {
     fn drop(&mut self) {
         self.cut();
+        GROUPS.iter().for_each(|tree| remove_empty(&Path::new(tree).join(&self.group)));
     }
+}
+
+/// Removes a control group with those in it; one that is in use stays.
+fn remove_empty(group: &Path) {
+    for inner in fs::read_dir(group).into_iter().flatten().flatten() {
+        if inner.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&inner.path());
+        }
+    }
+    let _ = fs::remove_dir(group);
 }
 
 /// The system to boot, or why there is none.
