@@ -14,8 +14,9 @@ const SEEDSHIP: &str = env!("CARGO_BIN_EXE_seedship");
 const WITHOUT_SWEEP: &str = "sed '/^schedule = seedship_sweep,/d' \
     /usr/share/doc/seedship/examples/rtorrent.rc.example";
 
-/// A command of the app that stands still while `/srv/www/gate` is there.
-pub(crate) const GATE: &str = "[apps.shop.run]\nprepare = [[\"/usr/local/bin/gate\"]]\n";
+/// A command of the app that stands still while `/srv/www/gate` is there, whatever time it takes.
+pub(crate) const GATE: &str =
+    "[apps.shop.run]\nprepare = [[\"/usr/local/bin/gate\"]]\ntimeout = \"1h\"\n";
 
 /// What it stands at.
 const GATE_SCRIPT: &str = "#!/bin/sh\nwhile [ -e /srv/www/gate ]; do sleep 0.05; done\n";
