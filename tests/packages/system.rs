@@ -1,5 +1,8 @@
 //! The booted Debian itself, which all the others stand on.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use lab::{Booted, Lab};
 
 #[test]
@@ -19,6 +22,16 @@ fn a_system_boots_keeps_what_was_written_and_has_no_network() {
     system.crash().unwrap();
     system.shell("grep kept /var/kept && test ! -e /run/lost").unwrap();
     assert!(system.shell("false").is_err());
+
+    // What is written into it stays in it, wherever its links lead.
+    let elsewhere = lab.folder("elsewhere").unwrap();
+    for (link, target, inside) in
+        [("/srv/out", "", "/srv/out/file"), ("/srv/file", "file", "/srv/file")]
+    {
+        symlink(elsewhere.join(target), system.path(link)).unwrap();
+        assert!(system.write(inside, "").is_err(), "{inside}");
+    }
+    assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 0);
 }
 
 #[test]

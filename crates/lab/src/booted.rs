@@ -181,24 +181,51 @@ impl Booted {
         run(&mut command).map(|said| String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// Where a path of its own is to be written from here: with the directories above it, and never by
+    /// way of a link that leads out of it, for an absolute one would lead to this computer's own files.
+    fn place(&self, inside: &str) -> Result<PathBuf> {
+        let path = self.path(inside);
+        let parent = path.parent().unwrap_or(&self.root);
+        let mut there = parent.ancestors().filter_map(|above| above.canonicalize().ok());
+        let leads_out = there.next().is_none_or(|above| !above.starts_with(&self.root));
+        if leads_out || path.is_symlink() {
+            return Err(Error::new(format!(
+                "{inside} is a link, or below one: name what it leads to"
+            )));
+        }
+        fs::create_dir_all(parent).during(format!("make {}", parent.display()))?;
+        Ok(path)
+    }
+
     /// Puts a file in it, 0644 of root, with the directories above.
     pub fn write(&self, inside: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
-        let path = self.path(inside);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).during(format!("make {}", parent.display()))?;
-        }
+        let path = self.place(inside)?;
         fs::write(&path, bytes).during(format!("write {}", path.display()))
     }
 
     /// Copies a file or folder of this computer into it, owned by root.
     pub fn copy_in(&self, from: &Path, inside: &str) -> Result<()> {
-        let to = self.path(inside);
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).during(format!("make {}", parent.display()))?;
-        }
+        let to = self.place(inside)?;
         let mut copy = Command::new("cp");
         copy.args(["-rT", "--preserve=mode,timestamps,links"]).arg(from).arg(to);
         run(&mut copy).map(drop)
+    }
+
+    /// A cable to another one, until either is booted again: this end is 10.9.0.1, the other 10.9.0.2,
+    /// and both know them by these names.
+    pub fn connect(&self, own: &str, other: &Self, others: &str) -> Result<()> {
+        let ends = [(self, "10.9.0.1"), (other, "10.9.0.2")];
+        let mut cable = Command::new("ip");
+        cable.args(["link", "add", "cable", "netns", &self.init.to_string(), "type", "veth"]);
+        cable.args(["peer", "name", "cable", "netns", &other.init.to_string()]);
+        run(&mut cable)?;
+        for (end, address) in ends {
+            end.shell(&format!(
+                "ip address add {address}/24 dev cable; ip link set cable up
+                 printf '10.9.0.1 {own}\\n10.9.0.2 {others}\\n' >> /etc/hosts"
+            ))?;
+        }
+        Ok(())
     }
 
     /// Waits until a script in it ends with 0.
