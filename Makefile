@@ -42,7 +42,9 @@ test: install
 	cargo test --quiet --doc $(FEATURES)
 
 # As root, on Debians that are booted for it: the package, units, Puppet, web servers under load.
-test-packages: install
+test-packages:
+	@scripts/install packages
+	@scripts/rtorrent-sid
 	@scripts/booted-root
 	@nextest=$$(scripts/tool cargo-nextest); \
 	export SEEDSHIP_SKIPPED=$$PWD/.lab/skipped; : > "$$SEEDSHIP_SKIPPED"; \

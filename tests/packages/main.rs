@@ -10,8 +10,11 @@
 
 mod logs;
 mod migration;
+mod page;
 mod privileges;
+mod puppet;
 mod server;
+mod stand_in;
 mod system;
 mod units;
 mod web;

@@ -72,9 +72,8 @@
 #
 # @param owner
 #   The root's owner, who deploys. Another one than rtorrent's user: rtorrent cannot write the root, and
-#   the sweep lands releases, up to ten minutes later. This owner must be in rtorrent's group, and
-#   `session_mode` of `seedship::rtorrent` be 0750: else the sweep, as this owner, cannot read what is
-#   there (exit code 69).
+#   the sweep lands releases, up to ten minutes later. This owner must be in rtorrent's group: else the
+#   sweep, as this owner, cannot read what rtorrent has (exit code 69).
 #
 # @param group
 #   The root's group. Left out: that of rtorrent's user; of another owner, the group of its name.
@@ -176,13 +175,24 @@ define seedship::app (
     }
   }
 
-  if $seedship::manage_units and $seedship::manage_rtorrent {
-    # rtorrent's user can write no root of another's, opened or not.
-    seedship::dropin { "app ${name}":
-      unit    => "rtorrent@${seedship::user}.service",
+  if $seedship::manage_units {
+    $opened = epp('seedship/root.conf.epp', { 'name' => $name, 'root' => $root })
+
+    seedship::dropin { "sweep: app ${name}":
+      unit    => 'seedship-sweep.service',
       file    => "app-${name}.conf",
-      differs => $ensure == 'present' and $owner == $seedship::user,
-      content => epp('seedship/root.conf.epp', { 'name' => $name, 'root' => $root }),
+      differs => $ensure == 'present',
+      content => $opened,
+    }
+
+    if $seedship::manage_rtorrent {
+      # rtorrent's user can write no root of another's, opened or not.
+      seedship::dropin { "rtorrent: app ${name}":
+        unit    => "rtorrent@${seedship::user}.service",
+        file    => "app-${name}.conf",
+        differs => $ensure == 'present' and $owner == $seedship::user,
+        content => $opened,
+      }
     }
   }
 }

@@ -12,7 +12,7 @@
 #   seedship::rtorrent::rack_nets: ["%{facts.networking.network}/24"]
 #
 # @param rc
-#   The rc file.
+#   The rc file. Left out: `/etc/rtorrent/USER.rc`, which the unit reads.
 #
 # @param package_name
 #   Its package.
@@ -31,14 +31,21 @@
 #   Its session directory.
 #
 # @param session_mode
-#   Its mode. 0750 where roots have owners of their own, who must be in rtorrent's group: the sweep reads
-#   session and downloads as the owner of each root.
+#   Its mode. 0750, for the group too: where a root has another owner, who must be in rtorrent's group, the
+#   sweep reads session and downloads as that owner.
 #
 # @param download
 #   Where downloads go.
 #
 # @param watch
 #   A .torrent that is renamed into this directory goes live.
+#
+# @param watch_group
+#   Its group. Left out: rtorrent's. Another one for who delivers by hand or by `seedship publish --to`.
+#
+# @param watch_mode
+#   Its mode: `2770`, where that group may deliver. Who can write here can deploy, as far as a signature is
+#   not asked for.
 #
 # @param incoming
 #   Where Puppet puts .torrent files before they go into `watch`; on the same file system.
@@ -81,7 +88,6 @@
 #   Who looks every ten minutes for what was not landed: systemd's `timer`, or `rtorrent` itself. Left
 #   out: the timer, where `manage_service` of class `seedship` is true.
 class seedship::rtorrent (
-  Seedship::PlainPath        $rc,
   String[1]                  $package_name,
   String[1]                  $package_ensure,
   Seedship::Ports            $ports,
@@ -92,12 +98,15 @@ class seedship::rtorrent (
   Seedship::Space            $min_free,
   Seedship::PlainPath        $incoming,
   Seedship::FileMode         $session_mode,
+  Seedship::FileMode         $watch_mode,
   Array[Seedship::Line]      $lines,
+  Seedship::PlainPath        $rc              = "/etc/rtorrent/${seedship::user}.rc",
   Seedship::PlainPath        $base            = "/var/lib/${seedship::user}",
   Seedship::PlainPath        $run             = "/run/${seedship::user}",
   Seedship::PlainPath        $session         = "${base}/session",
   Seedship::PlainPath        $download        = "${base}/download",
   Seedship::PlainPath        $watch           = "${base}/watch",
+  String[1]                  $watch_group     = $seedship::group,
   Optional[Seedship::Kib]    $deploy_down_kib = undef,
   Optional[Seedship::Kib]    $deploy_up_kib   = undef,
   Optional[Seedship::Kib]    $cross_down_kib  = undef,
@@ -126,17 +135,37 @@ class seedship::rtorrent (
       group  => $seedship::group,
       mode   => '0750',
     ;
-    [$base, $download, $watch]: ;
+    [$base, $download]: ;
     $session:
       mode => $session_mode,
+    ;
+    $watch:
+      group => $watch_group,
+      mode  => $watch_mode,
     ;
     $incoming:
       owner => $seedship::config_owner,
     ;
   }
 
-  # At a boot it is the unit, or the rc file where it may, that makes it.
-  unless $seedship::manage_service {
+  # At each boot systemd would give them back the modes that the package says; of two lines for one path
+  # it takes that of the file whose name comes first.
+  if $seedship::manage_service {
+    $as_shipped = [$session_mode, $watch_mode, $watch_group] == ['0750', '0750', $seedship::group]
+    $modes = $as_shipped ? { true => absent, default => file }
+    file { '/etc/tmpfiles.d/00-seedship-puppet.conf':
+      ensure  => $modes,
+      owner   => $seedship::config_owner,
+      group   => $seedship::config_group,
+      mode    => '0644',
+      content => @("END"),
+        # Written by Puppet (class seedship::rtorrent).
+        d ${session} ${session_mode} ${user} ${seedship::group} -
+        d ${watch} ${watch_mode} ${user} ${watch_group} -
+        | END
+    }
+  } else {
+    # At a boot it is the unit, or the rc file where it may, that makes it.
     file { $run:
       ensure => directory,
       owner  => $user,

@@ -31,17 +31,28 @@ class seedship::service {
       default         => "${seedship::config_dir}/config.toml",
     }
 
+    # As shipped it may write /var/lib/rtorrent alone, to remove the downloads of pruned releases.
+    $downloads = $seedship::manage_rtorrent ? {
+      true    => [$seedship::rtorrent::base] + $seedship::rtorrent::elsewhere,
+      default => [],
+    }
+    $others = $downloads.unique - ['/var/lib/rtorrent']
+
     seedship::dropin { 'sweep':
       unit    => 'seedship-sweep.service',
-      differs => $config =~ NotUndef or $seedship::binary != '/usr/bin/seedship',
-      content => epp('seedship/sweep.conf.epp', { 'binary' => $seedship::binary, 'config' => $config }),
+      differs => !$others.empty or $config =~ NotUndef or $seedship::binary != '/usr/bin/seedship',
+      content => epp('seedship/sweep.conf.epp', {
+        'writable' => $others,
+        'binary'   => $seedship::binary,
+        'config'   => $config,
+      }),
     }
 
     if $seedship::manage_rtorrent {
       $writable = $seedship::rtorrent::elsewhere
       $rc = $seedship::rtorrent::rc ? {
-        '/etc/rtorrent/rtorrent.rc' => undef,
-        default                     => $seedship::rtorrent::rc,
+        "/etc/rtorrent/${seedship::user}.rc" => undef,
+        default                              => $seedship::rtorrent::rc,
       }
 
       seedship::dropin { 'rtorrent':
