@@ -26,6 +26,7 @@ mod errors;
 mod event;
 mod faults;
 mod fleet;
+mod guide;
 mod heal;
 mod host;
 mod hybrid;

@@ -8,12 +8,14 @@
     reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
+mod first_deploy;
 mod logs;
 mod migration;
 mod page;
 mod privileges;
 mod puppet;
 mod server;
+mod snippets;
 mod stand_in;
 mod system;
 mod units;
