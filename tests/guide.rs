@@ -11,9 +11,6 @@ use std::{
 
 use crate::host::SEEDSHIP;
 
-/// Commands that the guide tells of and that are still to come.
-const TO_COME: [&str; 2] = ["adopt", "monitor"];
-
 /// What every table of an app needs, for snippets that show a part of one.
 const APP: &str = "[apps.shop]\nmatch = \"shop-{version}.tar.zst\"\nroot = \"/srv/www/shop\"\n\
     public_keys = [\"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"]\n";
@@ -114,7 +111,7 @@ fn every_command_and_option_is_there() {
             else {
                 let is_typed = text.contains(&format!("`seedship {command}"))
                     || text.contains(&format!("\nseedship {command}"));
-                if is_typed && !TO_COME.contains(&command) && command != "COMMAND" {
+                if is_typed && command != "COMMAND" {
                     wrong.push(format!("{page}: seedship {command}"));
                 }
                 continue;
@@ -206,73 +203,4 @@ fn every_exit_code_is_told_and_no_other() {
     let rows = table.lines().filter_map(|line| line.strip_prefix("| "));
     let told = codes(&mut rows.map(|row| row.split([',', '|']).next().unwrap()));
     assert_eq!(told, known);
-}
-
-/// The words of each line of log that the guide explains stand in the sources.
-#[test]
-fn every_log_line_is_one_that_is_written() {
-    let sources: String = sources(&workspace().join("src"))
-        .into_iter()
-        .map(|file| fs::read_to_string(file).unwrap())
-        .collect();
-    // A text that goes on in the next line of source goes on without its indentation.
-    let mut said = String::new();
-    let mut parts = sources.split("\\\n");
-    said.push_str(parts.next().unwrap());
-    parts.for_each(|part| said.push_str(part.trim_start()));
-
-    let (_, text) = guide().into_iter().find(|(page, _)| page == "logs.md").unwrap();
-    let (mut unknown, mut seen) = (Vec::new(), 0);
-    for row in text.lines().filter(|line| line.starts_with("| `")) {
-        let Some(first) = row.split(" | ").next() else { continue };
-        for line in first.split('`').skip(1).step_by(2).filter(|line| line.contains(' ')) {
-            for words in line.split("…").flat_map(split_at_values) {
-                seen += 1;
-                if !said.contains(&words) && !is_composed(&words, &said) {
-                    unknown.push(format!("`{line}`: {words:?}"));
-                }
-            }
-        }
-    }
-    assert_eq!(unknown, [""; 0]);
-    assert!(seen > 15, "{seen}");
-}
-
-/// Whether a line is put together of a verb that the sources have by itself: `could not remove`,
-/// `was rolled back to`.
-fn is_composed(words: &str, sources: &str) -> bool {
-    let verb = words
-        .strip_prefix("could not ")
-        .or_else(|| words.strip_prefix("was ").and_then(|rest| rest.strip_suffix(" to")));
-    verb.is_some_and(|verb| sources.contains(&format!("\"{verb}\"")))
-}
-
-/// What is left of a line between the names and versions that stand for others.
-fn split_at_values(line: &str) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    for word in line.split(' ') {
-        let bare = word.trim_end_matches([',', ':', ';']);
-        let value = bare == "shop" || bare.contains('/') || bare.starts_with(char::is_numeric);
-        match value {
-            true => pieces.push(String::new()),
-            false => {
-                let piece = pieces.last_mut().unwrap();
-                piece.push_str(word);
-                piece.push(' ');
-            }
-        }
-    }
-    let pieces = pieces.into_iter().map(|piece| piece.trim_matches([' ', ';', ':']).to_owned());
-    pieces.filter(|piece| piece.contains(' ')).collect()
-}
-
-fn sources(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| match path.is_dir() {
-            true => sources(&path),
-            false if path.extension().is_some_and(|e| e == "rs") => vec![path],
-            false => Vec::new(),
-        })
-        .collect()
 }
