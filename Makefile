@@ -3,7 +3,7 @@
 SHELL    := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-packages mutants lint experiment bench fuzz clean install
+.PHONY: help demo test package test-packages mutants lint experiment bench fuzz clean install
 FEATURES := --workspace --features seedship/checkpoints
 FUZZ_SECONDS ?= 60
 
@@ -12,6 +12,7 @@ help:
 	@echo 'make test              every test, with real programs. Further: SEEDSHIP_SCHEDULES=5000 (into'
 	@echo '                       interleavings), SEEDSHIP_KILLS=100 and SEEDSHIP_FAULTS=100 of each'
 	@echo '                       command (0: at every call), SEEDSHIP_SEED=1 (others)'
+	@echo 'make package           the Debian package: target/debian/seedship_*.deb'
 	@echo 'make test-packages     the package, its units, Puppet, Apache: on a booted Debian, as root'
 	@echo 'make mutants           take each promise out of the source: some test must fail (10 min)'
 	@echo 'make lint              format, clippy, dependencies'
@@ -41,9 +42,12 @@ test: install
 	"$$nextest" nextest run $(FEATURES) -E 'not binary(packages)'; \
 	cargo test --quiet --doc $(FEATURES)
 
-# As root, on Debians that are booted for it: the package, units, Puppet, web servers under load.
-test-packages:
+package:
 	@scripts/install packages
+	@scripts/package
+
+# As root, on Debians that are booted for it: the package, units, Puppet, web servers under load.
+test-packages: package
 	@scripts/rtorrent-sid
 	@scripts/booted-root
 	@nextest=$$(scripts/tool cargo-nextest); \
