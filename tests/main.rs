@@ -49,6 +49,7 @@ mod rtorrent;
 mod screens;
 mod sharing;
 mod signing;
+mod state;
 mod sweep;
 mod torrent;
 mod terminal;
