@@ -8,9 +8,12 @@
     reason = "a test that cannot go on has failed; clippy knows only the functions marked #[test]"
 )]
 
+mod deb;
 mod first_deploy;
+mod journey;
 mod logs;
 mod migration;
+mod package;
 mod page;
 mod privileges;
 mod puppet;
