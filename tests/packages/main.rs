@@ -19,7 +19,6 @@ mod privileges;
 mod puppet;
 mod server;
 mod snippets;
-mod stand_in;
 mod system;
 mod units;
 mod web;

@@ -8,7 +8,7 @@ use std::path::Path;
 use lab::{Booted, Lab, workspace};
 
 use super::{Run, SEEDSHIP, sources};
-use crate::{page, stand_in};
+use crate::{package, page};
 
 /// The key that stands in the guide.
 const EXAMPLE_KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
@@ -52,9 +52,11 @@ impl Server {
     /// A Debian with Puppet and a web server on it, before the first run.
     fn bare(lab: &Lab) -> Option<Self> {
         let system = Booted::boot(lab)?;
-        let package = stand_in::package(lab);
+        if !package::fits(&system) {
+            return None;
+        }
         let copy = |from: &Path, inside: &str| system.copy_in(from, inside).unwrap();
-        copy(&package, "/srv/repository/seedship.deb");
+        copy(&package::built(), "/srv/repository/seedship.deb");
         system.shell(REPOSITORY).unwrap();
         copy(&sources(), "/etc/puppet/code/modules/seedship");
         copy(&workspace().join("rtorrent.rc.example"), "/root/rtorrent.rc.example");
