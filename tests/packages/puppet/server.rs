@@ -20,7 +20,7 @@ const NGINX: &str = "server { listen 80 default_server; root /srv/www/shop/curre
 /// A repository of packages in a folder, as apt takes it.
 const REPOSITORY: &str = "cd /srv/repository
     for deb in *.deb; do
-        dpkg-deb -f $deb
+        dpkg-deb -f $deb | sed '/^$/d'
         echo \"Filename: ./$deb\"
         echo \"Size: $(stat -c %s $deb)\"
         echo \"SHA256: $(sha256sum < $deb | cut -d' ' -f1)\"
