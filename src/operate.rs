@@ -16,7 +16,7 @@ use crate::{
     process::Who,
     prune::{self, Keep},
     release::{By, Record, State, Target, Unix, Version, Wait},
-    store::{Current, Entry, Foreign, History, Hold, Seen, Site, Switching},
+    store::{Current, Entry, Foreign, History, Hold, Seen, Site, Switching, taken_over_by},
     switch::{self, Leave, Switched},
 };
 
@@ -85,7 +85,7 @@ pub fn rollback<D: Disk>(
     let bad = (!how.keep_good).then(|| format!("rolled back by {}", who.name));
     let leave = Leave { to: Target::Release(to.clone()), by: By::Rollback, bad };
     let switched = switch::leave(&mut lock, &leave, who.now)?;
-    let switched = switched.ok_or_else(|| not_there(lock.seen(), app, &to, TO))?;
+    let switched = switched.ok_or_else(|| not_there(lock.seen(), app, &to, Typed::RollbackTo))?;
     note(&lock, "rollback", Some(&switched), None, who);
     Ok(Done::Switched(switched))
 }
@@ -104,14 +104,18 @@ pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version
     let live = seen.live().map(|r| &r.version);
     match &how.to {
         Some(to) if seen.stands(to) => Ok(to.clone()),
-        Some(to) => Err(not_there(seen, app, to, TO)),
+        Some(to) => Err(not_there(seen, app, to, Typed::RollbackTo)),
         None => match seen.rollback_target() {
             Some(before) if choose::has_lost_its_key(before, how.keys.as_deref()) => {
                 let cause = format!(
                     "{} was live before, and the key that signed it is not trusted any more",
                     before.version
                 );
-                let hint = format!("`{} {}` goes there all the same", TO(app), before.version);
+                let hint = format!(
+                    "`{} {}` goes there all the same",
+                    Typed::RollbackTo.words(app),
+                    before.version
+                );
                 Err(Error::new(Exit::Permission, "roll back", format!("app `{app}`"), cause)
                     .hint(hint))
             }
@@ -122,18 +126,35 @@ pub fn rollback_target(seen: &Seen, app: &str, how: &Rollback) -> Result<Version
                     None => "nothing that seedship knows is live".to_owned(),
                 };
                 Err(Error::new(Exit::NotFound, "roll back", format!("app `{app}`"), cause)
-                    .hint(choices(seen, app, TO)))
+                    .hint(choices(seen, app, Typed::RollbackTo)))
             }
         },
     }
 }
 
-/// The commands that take a version, as they are typed.
-const TO: fn(&str) -> String = |app| format!("seedship rollback {app} --to");
-const ACTIVATE: fn(&str) -> String = |app| format!("seedship activate {app}");
+/// The commands that take a version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    RollbackTo,
+    Activate,
+}
+
+impl Typed {
+    fn words(self, app: &str) -> String {
+        match self {
+            Self::RollbackTo => format!("seedship rollback {app} --to"),
+            Self::Activate => format!("seedship activate {app}"),
+        }
+    }
+
+    /// Whether it can take a release that stands: `activate` wants a record of it.
+    fn takes(self, seen: &Seen, version: &Version) -> bool {
+        self == Self::RollbackTo || seen.owner(version).is_some()
+    }
+}
 
 /// Why a release cannot be switched to, and what an operator can do then.
-fn not_there(seen: &Seen, app: &str, version: &Version, typed: fn(&str) -> String) -> Error {
+fn not_there(seen: &Seen, app: &str, version: &Version, typed: Typed) -> Error {
     let known = seen.records.iter().find(|r| r.version == *version).map(|r| &r.state);
     let cause = match known {
         _ if seen.stands(version) => "its directory has no record".to_owned(),
@@ -151,19 +172,28 @@ fn not_there(seen: &Seen, app: &str, version: &Version, typed: fn(&str) -> Strin
                 "the first `seedship sweep` after that tries again".to_owned()
             }
             Some(State::Refused { .. }) => "publish a corrected one as a new version".to_owned(),
+            None if typed == Typed::Activate && can_be_named(seen, version) => {
+                format!("`seedship rollback {app} --to {version}` goes there")
+            }
             _ => choices(seen, app, typed),
         },
     )
 }
 
+/// `rollback --to` goes there, record or not.
+fn can_be_named(seen: &Seen, version: &Version) -> bool {
+    let is_link = !matches!(seen.current, Current::Foreign(Foreign::Directory | Foreign::Other));
+    is_link && seen.stands(version)
+}
+
 /// What a command can take for a version.
-fn choices(seen: &Seen, app: &str, typed: fn(&str) -> String) -> String {
+fn choices(seen: &Seen, app: &str, typed: Typed) -> String {
     let live = seen.live().map(|r| &r.version);
-    let others: Vec<&str> =
-        seen.standing.iter().filter(|v| Some(*v) != live).map(Version::as_str).collect();
+    let others = seen.standing.iter().filter(|v| Some(*v) != live && typed.takes(seen, v));
+    let others: Vec<&str> = others.map(Version::as_str).collect();
     match others.is_empty() {
         true => format!("none other stands; `seedship releases {app}` says what became of each"),
-        false => format!("`{}` can take: {}", typed(app), others.join(", ")),
+        false => format!("`{}` can take: {}", typed.words(app), others.join(", ")),
     }
 }
 
@@ -227,22 +257,22 @@ pub enum Activation {
 pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Result<Activation> {
     let owner = seen.owner(version).filter(|_| seen.stands(version));
     match &seen.current {
-        Current::Foreign(Foreign::Link(text)) if adopt => {
-            // With its record lost, a release can be taken over while it is what the link names.
-            let named = seen.live_target() == Some(Target::Release(version.clone()));
-            return match owner.is_some() || (named && seen.stands(version)) {
+        Current::Foreign(Foreign::Link { text, release }) if adopt => {
+            // Without a record, a release can be taken over while it is what the link leads to.
+            let is_live = release.as_ref() == Some(version);
+            return match owner.is_some() || (is_live && seen.stands(version)) {
                 true => Ok(Activation::AdoptLink(text.clone())),
-                false => Err(not_there(seen, app, version, ACTIVATE)),
+                false => Err(not_there(seen, app, version, Typed::Activate)),
             };
         }
         Current::Foreign(Foreign::Directory) if adopt => {
-            let record = owner.ok_or_else(|| not_there(seen, app, version, ACTIVATE))?;
+            let record = owner.ok_or_else(|| not_there(seen, app, version, Typed::Activate))?;
             return Ok(Activation::AdoptDirectory(record.clone()));
         }
         Current::Foreign(what) => {
             let thing = format!("app `{app}` to `{version}`");
             return Err(Error::new(Exit::NotOurs, "switch", thing, format!("`current` is {what}"))
-                .hint(format!("seedship activate {app} {version} --adopt takes it over")));
+                .hint(taken_over_by(app, version.as_str(), what.is_of_a_tool())));
         }
         Current::Nothing | Current::Recorded(_) => {}
     }
@@ -254,7 +284,7 @@ pub fn activation(seen: &Seen, app: &str, version: &Version, adopt: bool) -> Res
         (Some(owner), _) if seen.live() == Some(owner) => Ok(Activation::Confirm(owner.clone())),
         (Some(_), _) => Ok(Activation::Switch),
         (None, Some(unread)) => Ok(Activation::LandLater(unread.clone())),
-        (None, None) => Err(not_there(seen, app, version, ACTIVATE)),
+        (None, None) => Err(not_there(seen, app, version, Typed::Activate)),
     }
 }
 
@@ -281,7 +311,7 @@ fn switch_to<D: Disk>(
     let leave = Leave { to, by: By::Activate, bad: None };
     match switch::leave(lock, &leave, who.now)? {
         Some(switched) => Ok(Done::Switched(switched)),
-        None => Err(not_there(lock.seen(), app, version, ACTIVATE)),
+        None => Err(not_there(lock.seen(), app, version, Typed::Activate)),
     }
 }
 

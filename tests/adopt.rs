@@ -111,6 +111,74 @@ fn what_machines_are_told() {
     assert_eq!(done, serde_json::from_str::<serde_json::Value>(&would).unwrap());
 }
 
+/// The deploy tools' `deploy_to` is often a link to the root.
+#[test]
+fn a_link_that_comes_by_another_path_is_followed() {
+    let others: [fn(&Path) -> String; 4] = [
+        |root| format!("{}/shop/releases/20241105093000", by_a_link(root)),
+        |root| format!("{}//releases/20241105093000", root.display()),
+        |_| "../shop/releases/20241105093000".to_owned(),
+        |_| "releases//20241105093000/".to_owned(),
+    ];
+    for other in others {
+        let lab = Lab::new().unwrap();
+        let host = Host::new(&lab, SHOP);
+        capistrano(&host);
+        let root = host.root("shop");
+        let link = other(&root);
+        relink(&root, &link);
+        assert!(host.good(&["status"]).contains("  hint: seedship adopt shop\n"));
+        host.good(&["adopt", "shop"]);
+        assert_eq!(host.current("shop").as_deref(), Some(&*link), "nothing was switched");
+        assert_eq!(host.json(&["status"])["apps"][0]["live"], "20241105093000", "{link}");
+        host.landed("shop", "4.0");
+        for page in ["4.0", "3.0", "2.0"] {
+            assert_eq!(host.page("shop").as_deref(), Some(page), "{link}");
+            host.good(&["rollback", "shop"]);
+        }
+    }
+}
+
+fn by_a_link(root: &Path) -> String {
+    let (www, other) = (root.parent().unwrap(), root.ancestors().nth(2).unwrap().join("old-www"));
+    symlink(www, &other).unwrap();
+    other.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_link_to_what_was_removed_is_no_live_site() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, SHOP);
+    capistrano(&host);
+    fs::remove_dir_all(host.root("shop").join("releases/20241105093000")).unwrap();
+    let screen = host.good(&["status", "shop"]);
+    let said = [
+        ", and leads nowhere\n",
+        "  hint: seedship rollback shop --to VERSION, which was live before\n",
+    ];
+    assert!(said.iter().all(|said| screen.contains(said)), "{screen}");
+    let monitor = host.run(&["monitor", "shop"]);
+    assert!(monitor.code == 2 && monitor.stdout.contains("CRITICAL (gone): "), "{monitor:?}");
+    host.good(&["rollback", "shop", "--to", "20241104093000"]);
+    assert_eq!(host.page("shop").as_deref(), Some("2.0"));
+}
+
+#[test]
+fn what_is_live_alone_is_taken_over_by_its_name_and_the_rest_after_it() {
+    let lab = Lab::new().unwrap();
+    let host = Host::new(&lab, SHOP);
+    capistrano(&host);
+    let root = host.root("shop");
+    relink(&root, &format!("{}/shop/releases/20241105093000", by_a_link(&root)));
+    let beside = host.run(&["activate", "shop", "20241104093000", "--adopt"]);
+    let hint = "  hint: `seedship rollback shop --to 20241104093000` goes there\n";
+    assert!(beside.code == 66 && beside.stderr.ends_with(hint), "{beside:?}");
+    host.good(&["activate", "shop", "20241105093000", "--adopt"]);
+    assert!(host.good(&["adopt", "shop"]).starts_with("shop: adopted 2 releases;"));
+    host.good(&["rollback", "shop"]);
+    assert_eq!(host.page("shop").as_deref(), Some("2.0"));
+}
+
 #[test]
 fn what_is_refused() {
     type Change = fn(&Path);

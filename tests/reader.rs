@@ -253,7 +253,7 @@ fn what_seedship_did_not_make_is_said_with_what_to_type() {
 blog: not ours: `current` is a real directory
   hint: seedship activate blog VERSION --adopt
 forge: not ours: `current` is a link to `../elsewhere` that seedship did not make
-  hint: seedship activate forge 2.0 --adopt
+  hint: seedship activate forge VERSION --adopt
   and 1 without a record
 lost: 1.1 is live, without a record
   hint: seedship activate lost 1.1 --adopt

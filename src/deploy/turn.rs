@@ -10,7 +10,7 @@ use crate::{
     heal,
     release::{Record, State, Version},
     settle::{self, Crew, Debt},
-    store::{Both, CURRENT, Current, Deploying, Seen},
+    store::{Both, CURRENT, Current, Deploying, Seen, taken_over_by},
     switch::{self, Trial},
 };
 use std::time::Instant;
@@ -164,11 +164,13 @@ fn activate<D: Disk>(
 }
 
 pub(super) fn foreign(app: &App, version: &Version, seen: &Seen) -> Error {
-    let cause = match &seen.current {
-        Current::Foreign(what) => format!("it is {what}; {version} landed and waits"),
-        _ => "seedship did not make it".to_owned(),
+    let (cause, is_of_a_tool) = match &seen.current {
+        Current::Foreign(what) => {
+            (format!("it is {what}; {version} landed and waits"), what.is_of_a_tool())
+        }
+        _ => ("seedship did not make it".to_owned(), false),
     };
     Error::new(Exit::NotOurs, "switch", quoted(app.root.join(CURRENT)), cause)
-        .hint(format!("seedship activate {} {version} --adopt", app.name))
+        .hint(taken_over_by(&app.name, version.as_str(), is_of_a_tool))
         .unrecorded()
 }

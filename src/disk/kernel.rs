@@ -222,6 +222,13 @@ impl Disk for Kernel {
         }
     }
 
+    fn is_same_directory(&self, a: &str, b: &str) -> Result<bool> {
+        let found = |path: &str| self.stat_with(path, AtFlags::empty()).ok().flatten();
+        let (Some(one), Some(other)) = (found(a), found(b)) else { return Ok(false) };
+        let is_one = (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
+        Ok(is_one && one.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits())
+    }
+
     fn list(&self, path: &str) -> Result<Vec<String>> {
         let opened = match self.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
             Ok(fd) => Dir::from_fd(fd).on("list", self.full(path))?,

@@ -64,6 +64,8 @@ pub trait Disk {
     /// Whether `path`, links followed, is a directory. It may be absolute or lead out of the root:
     /// an adopted link's text is asked about too.
     fn leads_to_directory(&self, path: &str) -> Result<bool>;
+    /// Whether two paths, links followed, are one directory.
+    fn is_same_directory(&self, a: &str, b: &str) -> Result<bool>;
     /// The names in a directory, in byte order, without those that are not UTF-8 (none is ours);
     /// empty if there is no such directory.
     fn list(&self, path: &str) -> Result<Vec<String>>;

@@ -8,6 +8,7 @@ use crate::{
     error::{Exit, one_line},
     look::{AppStatus, Case, Held, Release},
     release::Unix,
+    store::taken_over_by,
     table::age,
 };
 use std::time::Duration;
@@ -43,10 +44,20 @@ fn of(app: &AppStatus, now: Unix) -> Vec<Finding> {
 
 fn live(app: &AppStatus) -> Finding {
     if let Some(what) = &app.foreign {
-        let says = format!("`current` is {}, which seedship did not make", one_line(what));
+        let nowhere = if app.leads_nowhere { ", and leads nowhere" } else { "" };
+        let says = format!("`current` is {}{nowhere}", one_line(what));
         return Finding::fault(Exit::NotOurs, Area::App, "live", says)
-            .because("releases land, and none goes live")
-            .cured_by(format!("seedship activate {} VERSION --adopt", app.app));
+            .because("seedship did not make it: releases land, and none goes live")
+            .cured_by(taken_over_by(
+                &app.app,
+                app.live.as_deref().unwrap_or("VERSION"),
+                app.is_of_a_tool,
+            ));
+    }
+    if let Some(before) = app.was_live() {
+        return Finding::fault(Exit::Config, Area::App, "live", "`current` is not there")
+            .because(format!("somebody removed it: {} was live", before.name()))
+            .cured_by(format!("seedship activate {} {}", app.app, before.name()));
     }
     match (&app.live, app.gone) {
         (Some(version), true) => {

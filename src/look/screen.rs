@@ -4,6 +4,7 @@ use super::{AppStatus, Case, Held, Release, Status};
 use crate::{
     error::{Error, one_line},
     release::Unix,
+    store::taken_over_by,
     table::{self, Cell, Table},
 };
 use anstyle::{AnsiColor, Style};
@@ -33,6 +34,9 @@ impl AppStatus {
         lines.extend(self.signed());
         lines.extend(self.adopt_hint());
         lines.extend(self.gone_hint());
+        lines.extend(self.was_live().map(|before| {
+            format!("  hint: seedship activate {} {}", one_line(&self.app), before.name())
+        }));
         lines.extend(self.hold.as_ref().map(held));
         lines.extend(self.cases(colour).lines().map(indented));
         lines.extend(self.rest());
@@ -51,7 +55,8 @@ impl AppStatus {
             (None, Some(live), _) => live.heading(&app, now, colour),
             (None, None, Some(what)) => {
                 let red = painted("not ours", AnsiColor::Red.on_default(), colour);
-                format!("{app}: {red}: `current` is {}", one_line(what))
+                let nowhere = if self.leads_nowhere { ", and leads nowhere" } else { "" };
+                format!("{app}: {red}: `current` is {}{nowhere}", one_line(what))
             }
             (None, None, None) => format!("{app}: nothing is live"),
         }
@@ -70,10 +75,19 @@ impl AppStatus {
     /// What to type where `current` is not ours.
     fn adopt_hint(&self) -> Option<String> {
         self.foreign.as_ref()?;
+        if self.leads_nowhere {
+            // Which of the others was finished, nobody knows here.
+            let app = one_line(&self.app);
+            return Some(format!(
+                "  hint: seedship rollback {app} --to VERSION, which was live before"
+            ));
+        }
         let ours = self.live().and_then(|live| live.version.as_ref());
-        let named = || self.releases.iter().find_map(Release::could_be_activated);
+        let recorded = self.releases.iter().filter(|other| other.state != Case::Unrecorded);
+        let named = || recorded.clone().find_map(Release::could_be_activated);
         let version = ours.or_else(named).map_or("VERSION".to_owned(), ToString::to_string);
-        Some(format!("  hint: seedship activate {} {version} --adopt", one_line(&self.app)))
+        let typed = taken_over_by(&one_line(&self.app), &version, self.is_of_a_tool);
+        Some(format!("  hint: {typed}"))
     }
 
     /// What to type where the live release is gone.

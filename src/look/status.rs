@@ -7,7 +7,7 @@ use crate::{
     config::{App, Broken, Config},
     error::{Error, Exit, Result},
     release::Unix,
-    store::{Current, Foreign, Hold},
+    store::{Current, Foreign, Hold, Seen},
 };
 use serde::Serialize;
 use std::path::PathBuf;
@@ -38,6 +38,12 @@ pub struct AppStatus {
     pub gone: bool,
     /// What is at `current`, where Seedship did not make it or its record is lost.
     pub foreign: Option<String>,
+    /// That is a release of another tool, which `adopt` takes over with the others.
+    #[serde(skip)]
+    pub(crate) is_of_a_tool: bool,
+    /// That is a link to a release that is not there: nothing is served.
+    #[serde(skip)]
+    pub(crate) leads_nowhere: bool,
     /// The operator's hold, past ones included.
     pub hold: Option<Held>,
     /// Every release that is known, newest first.
@@ -131,6 +137,8 @@ impl AppStatus {
             live: None,
             gone: false,
             foreign: None,
+            is_of_a_tool: false,
+            leads_nowhere: false,
             hold: None,
             releases: Vec::new(),
             unfinished: Vec::new(),
@@ -151,6 +159,8 @@ impl AppStatus {
             live: live.map(ToString::to_string),
             gone: releases.iter().any(|release| release.state == Case::Gone),
             foreign: foreign(&view),
+            leads_nowhere: leads_nowhere(&view.seen),
+            is_of_a_tool: matches!(&view.seen.current, Current::Foreign(what) if what.is_of_a_tool()),
             hold: hold.map(|hold| Held::of(hold, now)),
             unfinished: unfinished::all(&view)?,
             unreadable,
@@ -162,6 +172,13 @@ impl AppStatus {
     /// The release that is live.
     pub(crate) fn live(&self) -> Option<&Release> {
         self.releases.iter().find(|release| release.live)
+    }
+
+    /// The release that was live last, where `current` is not there any more.
+    pub(crate) fn was_live(&self) -> Option<&Release> {
+        let is_gone = self.live.is_none() && self.foreign.is_none();
+        let good = self.releases.iter().filter(|r| r.state == Case::Good && r.stands);
+        good.filter(|r| is_gone && r.number.is_some()).max_by_key(|r| r.number)
     }
 
     /// Releases worth a line of their own, newest first.
@@ -195,11 +212,19 @@ impl AppStatus {
     }
 }
 
+/// Another tool's link, to a release that was removed.
+fn leads_nowhere(seen: &Seen) -> bool {
+    match &seen.current {
+        Current::Foreign(Foreign::Link { release: Some(release), .. }) => !seen.stands(release),
+        _ => false,
+    }
+}
+
 fn foreign(view: &View<'_>) -> Option<String> {
     match &view.seen.current {
         Current::Nothing | Current::Recorded(_) => None,
         // Ours to look at: only its record is lost.
-        Current::Foreign(Foreign::Link(_)) if view.seen.live_target().is_some() => {
+        Current::Foreign(Foreign::Link { .. }) if view.seen.live_target().is_some() => {
             Some("a link to a release without a record".to_owned())
         }
         Current::Foreign(what) => Some(what.to_string()),

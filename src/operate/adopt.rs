@@ -17,6 +17,7 @@ use crate::{
     process::user_of,
     release::{Key, Record, State, Target, Unix, Version, debian_order},
     store::{CURRENT, Current, Entry, Foreign, RELEASES, Seen, Site},
+    table::counted,
 };
 use std::collections::BTreeSet;
 
@@ -93,7 +94,8 @@ pub fn adopt<D: Disk>(site: &mut Site<D>, app: &str, who: &Operator) -> Result<A
     lock.refresh()?;
     if adoption.count() > 0 {
         let version = lock.seen().live().map(|live| live.version.to_string());
-        let note = Some(format!("{} releases of another tool", adoption.count()));
+        let number = counted(adoption.count() as u64, "release");
+        let note = Some(format!("{number} of another tool"));
         lock.note(&Entry { version, note, ..entry("adopt", who) });
     }
     Ok(adoption)
@@ -110,7 +112,7 @@ pub fn adoption<D: Disk>(disk: &D, seen: &Seen, app: &str, now: Unix) -> Result<
     let link = disk.read_link(CURRENT)?.unwrap_or_default();
     let mut plan =
         Plan { seen, now, before: None, good: 0, found: Vec::new(), records: Vec::new() };
-    let Some(live) = last_live(disk, seen, app)? else { return Ok(plan.made(link, None)) };
+    let Some(live) = last_live(seen, app)? else { return Ok(plan.made(link, None)) };
     let entries = others(disk, seen)?;
     let is_directory = |(_, kind): &&(String, Kind)| *kind == Kind::Directory;
     let names: BTreeSet<String> =
@@ -220,11 +222,11 @@ impl Plan<'_> {
 
 /// The release of the other tool that is live, or was when Seedship made the first of its own so;
 /// nothing where Seedship never took over any.
-fn last_live<D: Disk>(disk: &D, seen: &Seen, app: &str) -> Result<Option<Version>> {
+fn last_live(seen: &Seen, app: &str) -> Result<Option<Version>> {
     Err(match &seen.current {
         Current::Recorded(_) => return Ok(newest_adopted(seen)),
-        Current::Foreign(Foreign::Link(text)) => match Version::linked(disk.place(), text) {
-            Some(live) if seen.stands(&live) => return Ok(Some(live)),
+        Current::Foreign(Foreign::Link { text, release }) => match release {
+            Some(live) if seen.stands(live) => return Ok(Some(live.clone())),
             Some(live) => {
                 let cause = format!("`current` leads to {live}, which is not there");
                 cannot(Exit::NotFound, app, &cause).hint(

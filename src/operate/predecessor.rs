@@ -12,9 +12,9 @@
 
 use crate::{
     disk::{Disk, Kind},
-    error::Result,
+    error::{Exit, Result},
     release::{Version, debian_order},
-    store::RELEASES,
+    store::{RELEASES, release_at},
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +53,13 @@ impl<'d, D: Disk> Predecessor<'d, D> {
     /// Reads what was left beside `live`; `names` are the other tool's releases that stand.
     pub(super) fn read(disk: &'d D, live: &Version, names: &BTreeSet<String>) -> Result<Self> {
         let text = |path: &str| -> Result<String> {
-            let read = disk.read_end(path, LOG_MAX)?.unwrap_or_default().0;
+            let read = disk.read_end(path, LOG_MAX).map_err(|error| match error.exit {
+                Exit::Io => {
+                    error.hint("another tool's log is read where it is a regular file alone")
+                }
+                _ => error,
+            });
+            let read = read?.unwrap_or_default().0;
             Ok(String::from_utf8_lossy(&read).into_owned())
         };
         let deployer = text(".dep/releases")? + "\n" + &text(".dep/releases_log")?;
@@ -61,8 +67,7 @@ impl<'d, D: Disk> Predecessor<'d, D> {
         let begun = begun.filter_map(|(at, line)| Some((begun_in(line)?, at))).collect();
         let mut went_live = moments_in(&text("revisions.log")?);
         went_live.retain(|name| names.contains(name));
-        let link = disk.read_link("release")?;
-        let in_the_making = link.and_then(|text| Version::linked(disk.place(), &text));
+        let in_the_making = release_at(disk, "release")?;
         let mut tool = Self { disk, begun, went_live, in_the_making, has_revisions: false };
         tool.has_revisions = tool.has(live.as_str(), "REVISION")?;
         Ok(tool)

@@ -56,6 +56,12 @@ impl Version {
         let text = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
         Self::parse(text.strip_prefix("releases/")?).ok()
     }
+    /// It is a moment of 14 digits, perhaps with a `Z` behind, or a number: so other tools name their
+    /// releases.
+    pub fn is_counted(&self) -> bool {
+        let digits = self.0.strip_suffix('Z').filter(|digits| digits.len() == 14);
+        digits.unwrap_or(&self.0).bytes().all(|b| b.is_ascii_digit())
+    }
     /// The version as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -84,6 +90,13 @@ impl From<Version> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tools_names_are_moments_or_numbers() {
+        let counted = |name: &str| Version::parse(name).unwrap().is_counted();
+        assert!(["20241105093000", "20241105093000Z", "7", "12"].into_iter().all(counted));
+        assert!(!["12Z", "1.4.2", "v7", "20241105093000ZZ", "Z"].into_iter().any(counted));
+    }
 
     #[test]
     fn a_version_is_never_a_path() {

@@ -17,7 +17,7 @@ pub use history::{Entry, History};
 pub use hold::Hold;
 pub use locks::{Both, DEPLOY_LOCK, Deploying, Switching};
 pub use owed::Owed;
-pub use seen::{Current, Foreign, Seen};
+pub use seen::{Current, Foreign, Seen, release_at, taken_over_by};
 pub use stage::{Durable, Leftovers, Stage};
 
 use crate::{

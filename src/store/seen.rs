@@ -22,8 +22,13 @@ pub enum Current {
 /// Something at `current` that no record knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Foreign {
-    /// A link, with its text.
-    Link(String),
+    /// A link.
+    Link {
+        /// What it says.
+        text: String,
+        /// The release that it leads to, by whichever path.
+        release: Option<Version>,
+    },
     /// A real directory.
     Directory,
     /// A file or worse.
@@ -33,12 +38,29 @@ pub enum Foreign {
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Link(text) => {
+            Self::Link { text, .. } => {
                 write!(f, "a link to `{}` that seedship did not make", escaped(text.as_bytes()))
             }
             Self::Directory => f.write_str("a real directory"),
             Self::Other => f.write_str("neither a link nor a directory"),
         }
+    }
+}
+
+impl Foreign {
+    /// It leads to a release whose name is a moment or a number: another tool made it, and has more
+    /// to be taken over than what is live.
+    pub fn is_of_a_tool(&self) -> bool {
+        matches!(self, Self::Link { release: Some(release), .. } if release.is_counted())
+    }
+}
+
+/// What an operator types to take over what is at `current`: a tool's whole tree, or that alone;
+/// `version` is what becomes live then.
+pub fn taken_over_by(app: &str, version: &str, is_of_a_tool: bool) -> String {
+    match is_of_a_tool {
+        true => format!("seedship adopt {app}"),
+        false => format!("seedship activate {app} {version} --adopt"),
     }
 }
 
@@ -93,11 +115,13 @@ impl Seen {
             Some(Kind::Link) => {
                 let text = disk.read_link(CURRENT)?.unwrap_or_default();
                 let by_text = self.records.iter().find(|r| r.link.as_deref() == Some(&text));
-                let named = || Version::linked(disk.place(), &text);
-                let by_version = || named().and_then(|v| self.owner(&v));
-                match by_text.or_else(by_version) {
+                if let Some(record) = by_text {
+                    return Ok(Current::Recorded(record.key.clone()));
+                }
+                let release = release_at(disk, CURRENT)?;
+                match release.as_ref().and_then(|version| self.owner(version)) {
                     Some(record) => Current::Recorded(record.key.clone()),
-                    None => Current::Foreign(Foreign::Link(text)),
+                    None => Current::Foreign(Foreign::Link { text, release }),
                 }
             }
         })
@@ -148,7 +172,7 @@ impl Seen {
             Current::Nothing => Some(Target::Nothing),
             Current::Recorded(_) => self.live().map(|r| Target::Release(r.version.clone())),
             // A release whose record is lost is still named by the link.
-            Current::Foreign(Foreign::Link(text)) => {
+            Current::Foreign(Foreign::Link { text, .. }) => {
                 let name = text.strip_prefix(RELEASES)?.strip_prefix('/')?;
                 Version::parse(name).ok().map(Target::Release)
             }
@@ -202,11 +226,23 @@ impl Seen {
                 self.standing.insert(record.version.clone());
             }
         }
-        self.previous =
-            disk.read_link(PREVIOUS)?.and_then(|text| Version::linked(disk.place(), &text));
+        self.previous = release_at(disk, PREVIOUS)?;
         self.current = self.what_is_current(disk)?;
         Ok(())
     }
+}
+
+/// The release that a link in the root leads to: by its text, or, where it gets there by another path
+/// (through a link to the root, over `..`), by what is found there under the same name.
+pub fn release_at<D: Disk>(disk: &D, link: &str) -> Result<Option<Version>> {
+    let Some(text) = disk.read_link(link)? else { return Ok(None) };
+    if let Some(version) = Version::linked(disk.place(), &text) {
+        return Ok(Some(version));
+    }
+    let last = text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let Ok(version) = Version::parse(last) else { return Ok(None) };
+    let is_there = disk.is_same_directory(link, &version.path())?;
+    Ok(is_there.then_some(version))
 }
 
 /// The release directories: real directories whose name is a version.

@@ -6,7 +6,7 @@ use crate::{
     disk::{Disk, Renamed},
     error::{Error, Exit, Result, quoted},
     release::{By, Key, Mark, Record, State, Target, Unix, Version},
-    store::{CURRENT, RELEASES, Seen, Switching, TRIAL},
+    store::{CURRENT, Current, Foreign, RELEASES, Seen, Switching, TRIAL},
 };
 
 /// Names what is taken over after the moment it was; a clock that went back may say a moment that
@@ -25,11 +25,12 @@ fn adopted_version(seen: &Seen, now: Unix) -> Result<Version> {
 /// Gives another tool's link a record, so that it can be left and come back to like any release.
 /// Nothing is switched.
 pub fn adopt_link<D: Disk>(lock: &mut Switching<'_, D>, text: &str, now: Unix) -> Result<Version> {
-    let root = lock.disk().place().to_string_lossy().into_owned();
-    let local = text.strip_prefix(&format!("{}/", root.trim_end_matches('/'))).unwrap_or(text);
-    let named = local.trim_start_matches("./").strip_prefix("releases/");
     let free = |v: &Version| lock.seen().owner(v).is_none() && lock.seen().stands(v);
-    let version = match named.and_then(|name| Version::parse(name).ok()).filter(free) {
+    let named = match &lock.seen().current {
+        Current::Foreign(Foreign::Link { release, .. }) => release.clone(),
+        _ => None,
+    };
+    let version = match named.filter(free) {
         Some(version) => version,
         None => adopted_version(lock.seen(), now)?,
     };

@@ -122,10 +122,11 @@ impl Speaker<'_> {
             "Some" | "Ok" | "from" => return call.args.first().map(again),
             _ => {}
         }
-        // A function of the same file that returns the text.
+        // A function that returns the text: of the same file, or the only one of its name.
         let Place { function, all, .. } = self.place;
-        let beside = |f: &&Function| f.file == function.file && f.name == name;
-        let function = all.iter().find(beside)?;
+        let mut named = all.iter().filter(|f| f.name == name);
+        let beside = named.clone().find(|f| f.file == function.file);
+        let function = beside.or_else(|| named.next().filter(|_| named.next().is_none()))?;
         let place = Place { function, lets: &function.lets, all };
         let said = Speaker { place, way: 0 }.said(function.tail.as_ref()?, None, depth + 1);
         let known = said.iter().map(|text| blind(text, function));

@@ -60,6 +60,22 @@ impl Disk for Memory {
         Ok(there || path == "/srv/elsewhere")
     }
 
+    /// `/mnt/shop` is the root by another path here.
+    fn is_same_directory(&self, a: &str, b: &str) -> Result<bool> {
+        let followed = |path: &str| -> Result<Option<String>> {
+            let text = match self.node("follow", path)? {
+                Some(Node::Link(text)) => text,
+                node => {
+                    return Ok(node.filter(|node| *node == Node::Directory).map(|_| path.into()));
+                }
+            };
+            let roots = ["/srv/shop/", "/mnt/shop/"];
+            Ok(roots.iter().find_map(|root| text.strip_prefix(root)).map(str::to_owned))
+        };
+        let one = followed(a)?;
+        Ok(one.is_some() && one == followed(b)?)
+    }
+
     fn list(&self, path: &str) -> Result<Vec<String>> {
         self.look(step("list", Effect::List, path), |seen| {
             let from = if path.is_empty() { String::new() } else { format!("{path}/") };
