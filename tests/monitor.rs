@@ -143,6 +143,11 @@ fn one_line_says_what_needs_a_person() {
     screen.says(&["shop"], 2, damaged);
     fs::remove_file(record).unwrap();
 
+    fs::remove_file(host.root("shop").join("current")).unwrap();
+    assert_eq!(screen.runs(&["shop"]), 2, "nothing is served any more");
+    let hint = "  hint: seedship activate shop 4.0\n";
+    assert!(host.good(&["status", "shop"]).contains(hint));
+    host.good(&["activate", "shop", "4.0"]);
     fs::remove_dir_all(host.root("shop").join("releases/4.0")).unwrap();
     assert_eq!(screen.runs(&["shop"]), 2, "gone");
     screen.ends("monitor-what-needs-a-person");

@@ -9,6 +9,7 @@ use crate::{
     look::Case,
     release::Unix,
     report,
+    store::taken_over_by,
     table::{age, size},
 };
 use serde::Serialize;
@@ -151,18 +152,40 @@ impl Bench<'_> {
     fn current(&mut self) {
         let app = self.app;
         if let Some(what) = &self.sight.foreign {
-            let hint = format!("`seedship activate {app} VERSION --adopt` takes it over");
+            if self.sight.leads_nowhere && self.sight.live.is_none() {
+                let says = format!("`current` is {what}, and leads nowhere");
+                let hint = format!("`seedship rollback {app} --to VERSION`, which was live before");
+                self.say(Problem::Gone, Level::Critical, says, Some(hint));
+            }
+            let live = self.sight.live.as_ref().map_or("VERSION", |live| &live.version);
+            let typed = taken_over_by(app, live, self.sight.is_of_a_tool);
+            let hint = format!("`{typed}` takes it over");
             let says = format!("`current` is {what}");
             self.say(Problem::Foreign, Level::Warning, says, Some(hint));
         } else if self.sight.empty {
-            let hint = Some(format!("`seedship status {app}` says what there is"));
-            self.say(Problem::Empty, Level::Warning, "nothing is live".into(), hint);
+            let (level, says, hint) = match &self.sight.was_live {
+                Some(before) => (
+                    Level::Critical,
+                    format!("`current` is not there, and {before} was live"),
+                    format!("`seedship activate {app} {before}` makes it live again"),
+                ),
+                None => (
+                    Level::Warning,
+                    "nothing is live".to_owned(),
+                    format!("`seedship status {app}` says what there is"),
+                ),
+            };
+            self.say(Problem::Empty, level, says, Some(hint));
         }
         self.expected();
         let Some(live) = &self.sight.live else { return };
         if live.state == Case::Gone {
             let says = format!("`current` leads to {}, which is not there", live.version);
-            let hint = Some(format!("`seedship rollback {app}`, or publish a new version"));
+            let hint = match self.sight.of_state(Case::Good).next() {
+                Some(before) => format!("`seedship rollback {app}` goes to {}", before.name),
+                None => format!("`seedship status {app}` says where to"),
+            };
+            let hint = Some(hint);
             self.say(Problem::Gone, Level::Critical, says, hint);
         }
         if let Some(why) = live.why.as_ref().filter(|why| why.starts_with("bad: ")) {
@@ -188,7 +211,9 @@ impl Bench<'_> {
         if live == Some(wanted) {
             return;
         }
-        let live = live.map_or("nothing".to_owned(), ToOwned::to_owned);
+        let is_foreign = self.sight.foreign.is_some();
+        let none = if is_foreign { "what seedship did not make" } else { "nothing" };
+        let live = live.unwrap_or(none);
         let named = escaped(wanted.as_bytes());
         let there = self.sight.telling.iter().find(|told| told.name == *wanted);
         let (level, how) = match there {
@@ -199,6 +224,8 @@ impl Bench<'_> {
             None => (Level::Critical, String::new()),
         };
         let hint = match (there, level) {
+            // What to type first is said beside it.
+            (Some(_), Level::Warning) if is_foreign => None,
             (Some(told), Level::Warning) if told.state == Case::Staged => {
                 Some(format!("`seedship activate {} {named}` makes it live", self.app))
             }

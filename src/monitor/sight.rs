@@ -26,8 +26,14 @@ pub struct Sight {
     pub(super) live: Option<Live>,
     /// What is at `current`, where Seedship did not make it.
     pub(super) foreign: Option<String>,
+    /// That is a release of another tool.
+    pub(super) is_of_a_tool: bool,
+    /// That is a link to nothing.
+    pub(super) leads_nowhere: bool,
     /// There is nothing at `current`.
     pub(super) empty: bool,
+    /// What was live last, where there was something.
+    pub(super) was_live: Option<String>,
     /// The operator's hold, while it binds.
     pub(super) hold: Option<Hold>,
     /// Releases of which there is something to know, newest first.
@@ -122,7 +128,10 @@ impl Sight {
         let left = status.unfinished.iter();
         Self {
             live: status.live().map(Live::of),
+            was_live: status.was_live().map(Release::name),
             foreign: status.foreign.clone(),
+            is_of_a_tool: status.is_of_a_tool,
+            leads_nowhere: status.leads_nowhere,
             hold,
             telling: status.telling().map(Told::of).collect(),
             counts,

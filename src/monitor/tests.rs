@@ -113,8 +113,19 @@ fn each_rule_says_what_it_says() {
             vec!["WARNING empty: nothing is live".into()],
         ),
         (
+            Sight { live: None, empty: true, was_live: Some("1.4.1".into()), ..well() },
+            vec!["CRITICAL empty: `current` is not there, and 1.4.1 was live".into()],
+        ),
+        (
             Sight { live: None, foreign: Some("a real directory".into()), ..well() },
             vec!["WARNING foreign: `current` is a real directory".into()],
+        ),
+        (
+            Sight { live: None, foreign: Some("a link".into()), leads_nowhere: true, ..well() },
+            vec![
+                "CRITICAL gone: `current` is a link, and leads nowhere".into(),
+                "WARNING foreign: `current` is a link".into(),
+            ],
         ),
         (
             telling(release("1.5", Case::Refused, "it ends early", None)),

@@ -156,6 +156,7 @@ than a warning.
 Critical is:
 
   gone           `current` leads to a release that is not there
+  empty          `current` is not there, and a release was live
   bad            what is live failed its check, with no way back
   expected       another version than that of --expect is live
   silence        no event and no sweep for too long (--silence)
@@ -174,7 +175,7 @@ A warning is:
   hold           the app is held for a week and more, without an end
   space          a release as large as the live one does not fit
   foreign        `current` was not made by seedship
-  empty          nothing is live
+  empty          nothing is live, and nothing was
   age            what is live is older than --max-age
   clock          the last sweep was at work in the future
   expected       that version is being landed, or waits for somebody
