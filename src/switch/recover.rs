@@ -4,7 +4,7 @@ use super::{Trial, mark::settle_marks};
 use crate::{
     checkpoint,
     disk::{self, Disk, Kind},
-    error::Result,
+    error::{Result, quoted},
     release::{Key, Record, State, Target, Unix, Version},
     store::{Both, NEXT, RELEASES, TRIAL},
 };
@@ -82,7 +82,8 @@ fn forget_removed<D: Disk>(lock: &mut Both<'_, D>) -> Result<()> {
         let after: Vec<Record> = after.cloned().collect();
         after.into_iter().try_for_each(|r| lock.write(Record { from: gone.from.clone(), ..r }))?;
         lock.forget(&gone.key)?;
-        log::info!("{} was removed by hand: its record goes", gone.version);
+        let removed = quoted(place.join(gone.version.path()));
+        log::info!("{removed} was removed by hand: its record goes");
     }
     Ok(())
 }
