@@ -148,6 +148,11 @@ fn one_line_says_what_needs_a_person() {
     let hint = "  hint: seedship activate shop 4.0\n";
     assert!(host.good(&["status", "shop"]).contains(hint));
     host.good(&["activate", "shop", "4.0"]);
+    host.good(&["rollback", "shop", "--to", "1.0", "--keep-good"]);
+    fs::remove_file(host.root("shop").join("current")).unwrap();
+    let before = ["SEEDSHIP CRITICAL - shop: ", "`current` is not there, and 1.0 was live"];
+    screen.says(&["shop"], 2, before);
+    host.good(&["activate", "shop", "4.0"]);
     fs::remove_dir_all(host.root("shop").join("releases/4.0")).unwrap();
     assert_eq!(screen.runs(&["shop"]), 2, "gone");
     screen.ends("monitor-what-needs-a-person");

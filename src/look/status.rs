@@ -178,7 +178,9 @@ impl AppStatus {
     pub(crate) fn was_live(&self) -> Option<&Release> {
         let is_gone = self.live.is_none() && self.foreign.is_none();
         let good = self.releases.iter().filter(|r| r.state == Case::Good && r.stands);
-        good.filter(|r| is_gone && r.number.is_some()).max_by_key(|r| r.number)
+        // Of what was left, by an operator too, its record says so.
+        let last = |r: &&Release| (r.left.is_none(), r.number);
+        good.filter(|r| is_gone && r.number.is_some()).max_by_key(last)
     }
 
     /// Releases worth a line of their own, newest first.

@@ -151,12 +151,12 @@ impl Bench<'_> {
     /// What is live, and whether it should be.
     fn current(&mut self) {
         let app = self.app;
-        if let Some(what) = &self.sight.foreign {
-            if self.sight.leads_nowhere && self.sight.live.is_none() {
-                let says = format!("`current` is {what}, and leads nowhere");
-                let hint = format!("`seedship rollback {app} --to VERSION`, which was live before");
-                self.say(Problem::Gone, Level::Critical, says, Some(hint));
-            }
+        let is_dead = self.sight.leads_nowhere && self.sight.live.is_none();
+        if let Some(what) = self.sight.foreign.as_ref().filter(|_| is_dead) {
+            let says = format!("`current` is {what}, and leads nowhere");
+            let hint = format!("`seedship rollback {app} --to VERSION`, which was live before");
+            self.say(Problem::Gone, Level::Critical, says, Some(hint));
+        } else if let Some(what) = &self.sight.foreign {
             let live = self.sight.live.as_ref().map_or("VERSION", |live| &live.version);
             let typed = taken_over_by(app, live, self.sight.is_of_a_tool);
             let hint = format!("`{typed}` takes it over");
