@@ -47,15 +47,22 @@ fn another_tools_link_is_left_and_come_back_to() {
 
 #[test]
 fn an_absolute_link_into_releases_is_that_release() {
+    // By the root's own path, and by another one of it.
+    for link in ["/srv/shop/releases/0", "/mnt/shop/releases/0"] {
+        is_that_release(link);
+    }
+}
+
+fn is_that_release(link: &str) {
     let world = world(|d| {
         d.make_dir(RELEASES, 0o755).unwrap();
         d.make_dir("releases/0", 0o755).unwrap();
         d.write("releases/0/index", b"0").unwrap();
-        d.symlink("/srv/shop/releases/0", CURRENT).unwrap();
+        d.symlink(link, CURRENT).unwrap();
     });
     world.adopt("1").unwrap();
     let adopted = world.seen().record(&Key::Adopted(version("0"))).cloned().unwrap();
-    assert_eq!(adopted.link.as_deref(), Some("/srv/shop/releases/0"));
+    assert_eq!(adopted.link.as_deref(), Some(link));
     world.rollback().unwrap();
     assert_eq!(world.seen().live().unwrap().version, version("0"));
 }
