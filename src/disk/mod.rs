@@ -11,6 +11,7 @@
 mod kernel;
 mod mounts;
 mod reading;
+mod remove;
 mod reserve;
 mod trial;
 #[cfg(test)]
