@@ -324,6 +324,67 @@ fn it_is_installed_where_no_systemd_runs(server: &Server<'_>) {
     server.told("systemd-tmpfiles --create seedship.conf; systemctl start timers.target seedship-sweep.timer");
 }
 
+/// Who was here before: another user's rtorrent, in the place of ours, by a unit of the name of ours.
+const BEFORE: &str = r"
+    useradd --system --home-dir /var/lib/rtorrent torrent
+    install -d -o torrent -m 0755 /var/lib/rtorrent/{,session,download}
+    printf '[Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=multi-user.target\n' \
+        > /etc/systemd/system/rtorrent@.service
+    systemctl daemon-reload
+    systemctl enable --quiet --now rtorrent@mine
+";
+
+/// What an administrator keeps in directories of ours: a disk, a directory of another place, a site, a key.
+const WITHIN: &str = r"
+    mount -t tmpfs -o uid=rtorrent tmpfs /var/lib/rtorrent/download
+    install -d -o rtorrent /var/lib/rtorrent/watch/bound /srv/bound
+    mount --bind /srv/bound /var/lib/rtorrent/watch/bound
+    install -d -o rtorrent /var/lib/rtorrent/session/shop/.seedship
+    touch /var/lib/rtorrent/download/mounted /srv/bound/bound /etc/seedship/ci.key
+";
+
+#[test]
+fn what_is_somebody_else_s_is_left() {
+    if !lab::own_mounts!() {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let Some(server) = Server::boot(&lab) else { return };
+    server.told(BEFORE);
+    let others = "systemctl show --property MainPID --value rtorrent@mine
+        systemctl is-enabled rtorrent@mine
+        stat --format '%A %U %n' /var/lib/rtorrent/{,session,download}";
+    let before = server.told(others);
+    server.install("seedship");
+    assert_eq!(server.told(others), before);
+    let said = server.told("dpkg --purge seedship");
+    assert!(said.contains("/var/lib/rtorrent holds other files, and is kept"), "{said}");
+    assert_eq!(server.told(others), before);
+
+    server.told(
+        "systemctl disable --now rtorrent@mine; rm -r /etc/systemd/system/rtorrent@.service \
+         /var/lib/rtorrent; systemctl daemon-reload",
+    );
+    server.install("seedship");
+    // By hand, with no line in tmpfiles.d: it outlives an upgrade, as a boot.
+    let opened = "stat --format '%a %G' /var/lib/rtorrent/watch";
+    server.told("chgrp adm /var/lib/rtorrent/watch; chmod 2770 /var/lib/rtorrent/watch");
+    server.install("seedship");
+    assert_eq!(server.told(opened), "2770 adm");
+    server.told("systemd-tmpfiles --create seedship.conf");
+    assert_eq!(server.told(opened), "2770 adm");
+
+    server.told(WITHIN);
+    server
+        .told("touch /var/log/seedship.log /var/log/seedship.log-20260101; dpkg --purge seedship");
+    let left = "find /var/lib/rtorrent /etc/seedship /var/log/seedship* /srv/bound -not -type d";
+    assert_eq!(
+        server.told(&format!("{left} -o -name .seedship 2> /dev/null | sort || true")),
+        "/etc/seedship/ci.key\n/srv/bound/bound\n/var/lib/rtorrent/download/mounted\n\
+         /var/lib/rtorrent/session/shop/.seedship\n/var/lib/rtorrent/watch/bound/bound"
+    );
+}
+
 #[test]
 fn lintian_finds_nothing() {
     if Command::new("lintian").arg("--version").output().is_err() {
