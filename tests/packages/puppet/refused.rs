@@ -234,3 +234,39 @@ fn what_is_wrong_in_company_alone_fails_the_run() {
     let inside = units.map(|folder| fs::read_dir(folder.unwrap().path()).unwrap().count());
     assert_eq!(inside.sum::<usize>(), 0);
 }
+
+/// What rtorrent alone would see: it does not start with such a port, and caps nothing by such a network
+/// without a word.
+#[test]
+fn no_port_and_no_network_is_taken_that_there_is_not() {
+    let lab = Lab::new().unwrap();
+    let Some(site) = Site::new(&lab) else { return };
+    let mut manifest = String::new();
+    for (kind, right, wrong) in [
+        (
+            "Ports",
+            &["1-65535", "6881-6999"][..],
+            &["0-1", "65536-65536", "99999-99999", "6881"][..],
+        ),
+        (
+            "Network",
+            &["0.0.0.0/0", "10.1.0.0/16", "255.255.255.255/32"],
+            &[
+                "300.0.0.0/8",
+                "10.0.0.256/24",
+                "10.0.0/8",
+                "10.0.0.0.0/8",
+                "10.0.0.0/33",
+                "10.0.0.0",
+            ],
+        ),
+    ] {
+        for (values, is) in [(right, ""), (wrong, "!")] {
+            for value in values {
+                let test = format!("{is}('{value}' =~ Seedship::{kind})");
+                writeln!(manifest, "unless {test} {{ fail(\"{kind}: {value}\") }}").unwrap();
+            }
+        }
+    }
+    site.apply_manifest(&manifest, &[]).is(0);
+}
