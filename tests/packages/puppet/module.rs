@@ -95,14 +95,51 @@ fn by_default_the_rc_is_the_example() {
     assert!(instead.starts_with("# "), "{instead}");
 }
 
-/// The rc file of a server. Nothing is applied: these are the paths of a real one.
+/// The rc file of a server.
 fn default_rc(site: &Site) -> String {
-    let manifest = site.lab.write("default.pp", "include seedship").unwrap();
+    let of = "/etc/rtorrent/rtorrent.rc";
+    let found = resources(site, "include seedship");
+    found.iter().find(|r| r["title"] == of).unwrap()["parameters"]["content"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// What Puppet would make of a manifest. Nothing is applied: these are the paths of a real server.
+fn resources(site: &Site, manifest: &str) -> Vec<Value> {
+    let manifest = site.lab.write("default.pp", manifest).unwrap();
     let args = ["catalog", "compile", "node", "--manifest", manifest.to_str().unwrap()];
     let run = site.puppet(&args).is(0);
     let catalog = &run.stdout[run.stdout.find('{').unwrap()..];
     let catalog: Value = serde_json::from_str(catalog).unwrap();
-    let resources = catalog["resources"].as_array().unwrap();
-    let rc = resources.iter().find(|r| r["title"] == "/etc/rtorrent/rtorrent.rc").unwrap();
-    rc["parameters"]["content"].as_str().unwrap().to_owned()
+    catalog["resources"].as_array().unwrap().clone()
+}
+
+/// The unit makes the usual one. No other would be there after a boot, and rtorrent would not start.
+#[test]
+fn a_socket_elsewhere_has_its_directory_at_each_boot() {
+    let lab = Lab::new().unwrap();
+    let Some(site) = Site::new(&lab) else { return };
+    let manifest = "class { 'seedship': rtorrent => { run => '/run/torrents' } }";
+    let found = resources(&site, manifest);
+    let file =
+        |title: &str| &found.iter().find(|r| r["title"] == title).expect(title)["parameters"];
+    assert_eq!(file("/run/torrents")["mode"], "0700");
+    let made = &file("/etc/tmpfiles.d/00-seedship-puppet.conf");
+    assert_eq!(made["ensure"], "file");
+    let text = made["content"].as_str().unwrap();
+    assert!(text.ends_with(" -\nd /run/torrents 0700 rtorrent rtorrent -\n"), "{text}");
+}
+
+/// It has a home and perhaps a shell, by which somebody logs in.
+#[test]
+fn a_user_who_is_not_the_package_s_is_left_alone() {
+    let lab = Lab::new().unwrap();
+    let Some(site) = Site::new(&lab) else { return };
+    let users = |manifest: &str| -> Vec<Value> {
+        let found = resources(&site, manifest);
+        found.into_iter().filter(|r| r["type"] == "User").map(|r| r["title"].clone()).collect()
+    };
+    assert_eq!(users("include seedship"), ["rtorrent"]);
+    assert!(users("class { 'seedship': user => 'deploy' }").is_empty());
 }

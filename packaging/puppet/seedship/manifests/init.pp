@@ -47,7 +47,9 @@
 #   Whether Puppet installs the packages, rtorrent's among them.
 #
 # @param manage_user
-#   Whether Puppet makes `user` and `group`, where the package did not.
+#   Whether Puppet makes `user` and `group`, and sees to it that the user's home is `/var/lib/USER` and that
+#   nobody logs in by it. Left out: only for `rtorrent`, who is the package's. Another user may be somebody,
+#   who would be locked out.
 #
 # @param manage_rtorrent
 #   Whether Puppet sets up rtorrent: see `seedship::rtorrent`.
@@ -100,7 +102,6 @@ class seedship (
   String[1]                                                   $package_name,
   String[1]                                                   $package_ensure,
   Boolean                                                     $manage_package,
-  Boolean                                                     $manage_user,
   Boolean                                                     $manage_rtorrent,
   Boolean                                                     $manage_service,
   Boolean                                                     $purge,
@@ -108,6 +109,7 @@ class seedship (
   Hash[Seedship::TorrentName, Hash[String[1], Data]]          $torrents,
   Hash[String[1], Data]                                       $rtorrent,
   Boolean                                                     $manage_units = $manage_service,
+  Boolean                                                     $manage_user  = $user == 'rtorrent',
   String[1]                                                   $group        = $user,
   Optional[Variant[Seedship::Socket, Seedship::Endpoint]]     $scgi         = undef,
   Optional[Seedship::Path]                                    $session      = undef,

@@ -148,13 +148,24 @@ class seedship::rtorrent (
     ;
   }
 
-  # At each boot systemd would give them back the modes that the package says; of two lines for one path
-  # it takes that of the file whose name comes first.
+  # Where it is not the unit that makes it.
+  if !$seedship::manage_service or !$runs.empty {
+    file { $run:
+      ensure => directory,
+      owner  => $user,
+      group  => $seedship::group,
+      mode   => '0700',
+    }
+  }
+
+  # At each boot: what is gone by then, and the modes; of two lines for one path systemd takes that of the
+  # file whose name comes first.
   if $seedship::manage_service {
-    $as_shipped = [$session_mode, $watch_mode, $watch_group] == ['0750', '0750', $seedship::group]
-    $modes = $as_shipped ? { true => absent, default => file }
+    $as_shipped = [$session_mode, $watch_mode, $watch_group, $runs] == ['0750', '0750', $seedship::group, []]
+    $differs = $as_shipped ? { true => absent, default => file }
+    $made = $runs.map |$path| { "d ${path} 0700 ${user} ${seedship::group} -\n" }
     file { '/etc/tmpfiles.d/00-seedship-puppet.conf':
-      ensure  => $modes,
+      ensure  => $differs,
       owner   => $seedship::config_owner,
       group   => $seedship::config_group,
       mode    => '0644',
@@ -162,15 +173,8 @@ class seedship::rtorrent (
         # Written by Puppet (class seedship::rtorrent).
         d ${session} ${session_mode} ${user} ${seedship::group} -
         d ${watch} ${watch_mode} ${user} ${watch_group} -
-        | END
-    }
-  } else {
-    # At a boot it is the unit, or the rc file where it may, that makes it.
-    file { $run:
-      ensure => directory,
-      owner  => $user,
-      group  => $seedship::group,
-      mode   => '0700',
+        ${join($made)}
+        | - END
     }
   }
 
