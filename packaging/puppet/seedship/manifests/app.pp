@@ -17,7 +17,8 @@
 #   The whole name of the app's torrents, one pattern or a list.
 #
 # @param root
-#   Where the app lives. What the directory lies in must be there.
+#   Where the app lives. What the directory lies in must be there, and root's: whoever could put a link in
+#   its place would be given what the link leads to.
 #
 # @param public_keys
 #   minisign keys; a release must be signed by any of them.

@@ -109,7 +109,7 @@ class seedship (
   Hash[Seedship::TorrentName, Hash[String[1], Data]]          $torrents,
   Hash[String[1], Data]                                       $rtorrent,
   Boolean                                                     $manage_units = $manage_service,
-  Boolean                                                     $manage_user  = $user == 'rtorrent',
+  Boolean                                                     $manage_user  = $user ? { 'rtorrent' => true, default => false },
   String[1]                                                   $group        = $user,
   Optional[Variant[Seedship::Socket, Seedship::Endpoint]]     $scgi         = undef,
   Optional[Seedship::Path]                                    $session      = undef,
