@@ -335,9 +335,13 @@ fn modes(root: &Path, directory: u32, file: u32, program: u32) {
 
 #[test]
 fn no_umask_changes_what_the_world_may_read() {
-    for umask in ["0077", "0027", "0000"] {
+    for umask in ["0777", "0077", "0027", "0000"] {
         let lab = Lab::new().unwrap();
         let host = Host::new(&lab, SHOP);
+        // Whom modes bind, as they do not bind root.
+        if as_root() {
+            own(&host.root("shop"), NOBODY);
+        }
         let (torrent, payload) = release(&lab, "shop", "1.0");
         let run = under(umask, &host, &torrent, &payload);
         assert_eq!(run.code, 0, "{umask} {run:?} {:#?}", host.log());
@@ -349,7 +353,7 @@ fn no_umask_changes_what_the_world_may_read() {
 
 #[test]
 fn a_private_release_is_for_the_group_of_releases() {
-    for umask in ["0077", "0027", "0000"] {
+    for umask in ["0777", "0077", "0027", "0000"] {
         let lab = Lab::new().unwrap();
         let host = Host::new(&lab, &format!("{SHOP}mode = \"private\"\n"));
         let (torrent, payload) = release(&lab, "shop", "1.0");

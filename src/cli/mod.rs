@@ -51,6 +51,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     {
         return ExitCode::from(process::become_command(command));
     }
+    process::spare_own();
     let args = match Args::take(&typed) {
         Ok(args) => args,
         Err(error) => return ExitCode::from(untaken(&typed, error)),

@@ -5,7 +5,10 @@
 //! whose hang-up would kill a deploy half-way.
 
 use nix::{
-    sys::signal::SigSet,
+    sys::{
+        signal::SigSet,
+        stat::{Mode, umask},
+    },
     unistd::{close, setsid},
 };
 use std::{
@@ -31,6 +34,13 @@ pub fn detach() {
         // Refused to the leader of a process group, which has a group of its own already.
         let _ = setsid();
     }
+}
+
+/// Takes from the inherited umask what would keep this user out of what this process makes: sudo
+/// passes on even one of 0777, by which `releases` would be closed to its owner for good.
+pub fn spare_own() {
+    let inherited = umask(Mode::empty());
+    let _ = umask(inherited & !Mode::S_IRWXU);
 }
 
 /// Closes every descriptor but the standard three; to be called before anything is opened.

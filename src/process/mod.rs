@@ -13,7 +13,7 @@ mod owner;
 mod who;
 
 pub use command::{AS_COMMAND, Ended, Leash, Order, become_command, run};
-pub use detach::detach;
+pub use detach::{detach, spare_own};
 pub use family::{Children, Confinement, children, confinement, task_limit};
 pub use group::{Group, end_group};
 pub use inquiry::Inquiry;
