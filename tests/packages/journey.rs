@@ -170,7 +170,8 @@ impl Server<'_> {
         let bad = "seedship releases shop | grep -qE '^1.1.0 +returned'";
         self.system.await_that("1.1.0 returned", bad).unwrap();
         self.await_live("1.0.0");
-        let log = self.told("journalctl -t seedship -o cat | grep 'version=1.1.0'");
+        let log =
+            self.told("journalctl --sync; journalctl -t seedship -o cat | grep 'version=1.1.0'");
         assert!(log.contains("exit=79"), "{log}");
         lab::withstood!(
             "Bad releases",
@@ -197,7 +198,7 @@ impl Server<'_> {
         self.system.write("/etc/systemd/system/seedship-sweep.timer.d/soon.conf", soon).unwrap();
         self.told("systemctl daemon-reload; systemctl start seedship-sweep.timer");
         self.await_live("1.2.0");
-        self.told("journalctl --unit seedship-sweep -o cat | grep 'shop 1.2.0 is live'");
+        self.told("journalctl --sync; journalctl --unit seedship-sweep -o cat | grep 'shop 1.2.0 is live'");
         lab::withstood!(
             "Faults",
             "on a server that was installed by the package and Puppet, the hook cannot be run",
