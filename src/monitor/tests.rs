@@ -1,3 +1,6 @@
+//! Every rule of the monitor at its edge, and both of its languages: what a plugin prints begins no perfdata
+//! early, and the worst is told first.
+
 use super::{
     judge::judge,
     sight::{Hold, Live, Told},
